@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+
+	"reconshield/internal/exposure"
+	"reconshield/internal/identify"
+	"reconshield/internal/netset"
+)
+
+// host gathers the observations of one address and lets others wait for those
+// that are not there yet.
+type host struct {
+	addr  netip.Addr
+	names []string
+
+	mu       sync.Mutex
+	seen     map[netset.Port]exposure.Observation
+	missing  int // ports asked and not yet observed
+	changed  chan struct{}
+	assessed bool // its assessment was started
+	labels   []exposure.Label
+}
+
+func newHost(addr netip.Addr, names []string, ports int) *host {
+	return &host{addr: addr, names: names, seen: make(map[netset.Port]exposure.Observation, ports), missing: ports, changed: make(chan struct{})}
+}
+
+// add records an observation, a later one of the same port in place of the
+// earlier, and reports whether every port has one now.
+func (h *host) add(o exposure.Observation) (complete bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k := netset.Port{Transport: o.Transport, Number: o.Port}
+	if _, again := h.seen[k]; !again {
+		h.missing--
+	}
+	h.seen[k] = o
+	h.wake()
+	return h.missing == 0
+}
+
+// close tells whoever waits that no more observations will come.
+func (h *host) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.missing = 0
+	h.wake()
+}
+
+func (h *host) wake() {
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// observe waits for the observation of a port. For a port that was not asked,
+// or was not reached before the end, it is Unmeasured.
+func (h *host) observe(ctx context.Context, via exposure.Transport, port uint16) exposure.Observation {
+	k := netset.Port{Transport: via.Base(), Number: port}
+	for {
+		h.mu.Lock()
+		o, ok := h.seen[k]
+		over, changed := h.missing == 0, h.changed
+		h.mu.Unlock()
+		if ok {
+			return o
+		}
+		none := exposure.Observation{
+			Target: exposure.Target{Addr: h.addr, Transport: via.Base(), Port: port},
+			State:  exposure.Unmeasured, Reason: exposure.ReasonCancelled, Detail: "not asked in this run",
+		}
+		if over {
+			return none
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return none
+		}
+	}
+}
+
+// setService records what listens on a port. Proof opens a port that had been
+// silent; without proof a silent port stays as it is and an open one is labelled.
+func (h *host) setService(via exposure.Transport, port uint16, s *exposure.Service) {
+	var labels []exposure.Label
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k := netset.Port{Transport: via.Base(), Number: port}
+	o, ok := h.seen[k]
+	if !ok {
+		return
+	}
+	proven := s.Protocol != identify.Unknown
+	if o.State == exposure.OpenFiltered {
+		if !proven {
+			return
+		}
+		o.State, o.Reason = exposure.Open, exposure.ReasonUDPResponse
+	}
+	if !proven {
+		labels = append(labels, exposure.LabelUnproven)
+	}
+	o.Service = s
+	o.Labels = append(o.Labels[:len(o.Labels):len(o.Labels)], labels...)
+	h.seen[k] = o
+}
+
+// has reports whether any observation has the state.
+func (h *host) has(state exposure.State) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, o := range h.seen {
+		if o.State == state {
+			return true
+		}
+	}
+	return false
+}
+
+// open lists the open ports of a transport in ascending order.
+func (h *host) open(via exposure.Transport) []uint16 {
+	var out []uint16
+	for _, p := range h.ports() {
+		if p.State == exposure.Open && p.Transport == via {
+			out = append(out, p.Port)
+		}
+	}
+	return out
+}

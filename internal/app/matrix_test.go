@@ -1,0 +1,96 @@
+//go:build linux
+
+package app_test
+
+import (
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconshield/internal/app"
+	"reconshield/internal/dnscheck"
+	"reconshield/internal/exposure"
+	"reconshield/internal/lab"
+)
+
+var update = flag.Bool("update", false, "write what was measured into testdata/matrix.txt; review every changed cell by hand")
+
+// The matrix holds the verdict of every check on every server of the lab. It
+// was reviewed cell by cell against each server's configuration; a cell that
+// changes is either a bug or needs the same review again.
+func TestMatrix(t *testing.T) {
+	l := newLab(t)
+	var kinds []string
+	for _, k := range lab.Kinds() {
+		kinds = append(kinds, k.Name)
+	}
+	hosts := l.StartAll(t, kinds...)
+	var ids []string
+	for _, c := range dnscheck.Catalogue() {
+		ids = append(ids, c.ID)
+	}
+	o := app.Options{Collector: probeZone, Zones: []string{"example.test"}, Only: ids}
+	for _, kind := range kinds {
+		o.Targets = append(o.Targets, hosts[kind].V4.String(), hosts[kind].V6.String())
+	}
+	assets := map[netip.Addr]exposure.Asset{}
+	for _, asset := range assess(t, o).Assets {
+		assets[asset.Address] = asset
+	}
+	var rows []string
+	for _, kind := range kinds {
+		v4, v6 := cells(assets[hosts[kind].V4], ids), cells(assets[hosts[kind].V6], ids)
+		if diff := cmp.Diff(v4, v6); diff != "" {
+			t.Errorf("%s: IPv4 and IPv6 differ:\n%s", kind, diff)
+		}
+		rows = append(rows, fmt.Sprintf("%-24s %s", kind, strings.Join(v4, " ")))
+	}
+	got := legend(ids) + strings.Join(rows, "\n") + "\n"
+	const golden = "testdata/matrix.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func legend(ids []string) string {
+	return "# F fails on some transport or zone, p passes and fails on none, - not tested, E error\n# checks: " + strings.Join(ids, " ") + "\n"
+}
+
+// cells gives one cell a check: "REC-1=F".
+func cells(asset exposure.Asset, ids []string) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		var statuses []exposure.Status
+		for _, c := range asset.Checks {
+			if c.ID == id {
+				statuses = append(statuses, c.Status)
+			}
+		}
+		letter := "-"
+		switch {
+		case slices.Contains(statuses, exposure.Fail):
+			letter = "F"
+		case slices.Contains(statuses, exposure.Errored):
+			letter = "E"
+		case slices.Contains(statuses, exposure.Pass):
+			letter = "p"
+		}
+		out[i] = id + "=" + letter
+	}
+	return out
+}

@@ -1,0 +1,228 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"time"
+
+	"reconshield/internal/dnscheck"
+	"reconshield/internal/dnswire"
+	"reconshield/internal/netset"
+	"reconshield/internal/nonce"
+)
+
+// Options is what the user asked for. Zero values mean the defaults named.
+type Options struct {
+	Targets     []string  // target expressions
+	TargetFiles []string  // files of them; "-" is Stdin
+	Stdin       io.Reader // nil: no standard input
+	Exclude     []string  // expressions taken away again
+	MaxAddrs    uint64    // netset.DefaultLimit when 0
+
+	Ports   string // port expression; "dns" when empty
+	Profile string // safe, standard, intrusive; standard when empty
+	Only    []string
+	Skip    []string
+	Zones   []string
+
+	Collector    string // the collector's zone; empty: none
+	CollectorKey string
+	StableName   string // for REC-1 without a collector
+	Control      string // an address outside the scope that may be asked to expose interception
+
+	Timeout   time.Duration // patience for one question; 2 s when 0
+	Rate      int           // packets a second in all; DefaultRate when 0
+	SourceIP  string
+	Interface string
+	Vantage   string
+	Version   string
+
+	// Lookup resolves target names; the system's resolver when nil.
+	Lookup netset.Lookup
+	// LookupPTR gives the names of an address; the system's resolver when nil.
+	LookupPTR func(ctx context.Context, addr netip.Addr) []string
+	Progress  Progress // nil: none
+}
+
+// DefaultRate is in packets a second over the whole run.
+const DefaultRate = 4000
+
+// Progress is told how far the run is. Its methods are called from several goroutines.
+type Progress interface {
+	Stage(name string, total int)
+	Add(n int)
+	Note(text string)
+}
+
+// FailureError is returned when the run itself could not be carried out, as
+// against a command line that cannot be used.
+type FailureError struct{ Err error }
+
+func (e *FailureError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *FailureError) Unwrap() error { return e.Err }
+
+// plan is the validated form of Options.
+type plan struct {
+	opts     Options
+	spec     netset.Spec
+	scope    netset.Scope
+	ports    netset.PortSet
+	profile  dnscheck.Safety
+	checks   []dnscheck.Check
+	zones    []string
+	nonces   *nonce.Zone
+	control  netip.Addr
+	source   netip.Addr
+	warnings []string
+	given    []string
+}
+
+// newPlan validates everything that can be validated without a packet, then
+// resolves the names.
+func newPlan(ctx context.Context, o Options) (*plan, error) {
+	p := &plan{opts: withDefaults(o)}
+	steps := []func() error{p.readTargets, p.readChecks, p.readNames, p.readAddresses, p.readLimits}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	p.scope, err = p.spec.Resolve(ctx, p.opts.Lookup)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func withDefaults(o Options) Options {
+	if o.Ports == "" {
+		o.Ports = "dns"
+	}
+	if o.Profile == "" {
+		o.Profile = string(dnscheck.Standard)
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 2 * time.Second
+	}
+	if o.Rate == 0 {
+		o.Rate = DefaultRate
+	}
+	if o.Lookup == nil {
+		o.Lookup = systemLookup
+	}
+	if o.LookupPTR == nil {
+		o.LookupPTR = systemPTR
+	}
+	if o.Progress == nil {
+		o.Progress = noProgress{}
+	}
+	return o
+}
+
+func (p *plan) readTargets() error {
+	spec, err := netset.ParseTargets(p.opts.Targets)
+	if err != nil {
+		return err
+	}
+	for _, name := range p.opts.TargetFiles {
+		more, err := p.readTargetFile(name)
+		if err != nil {
+			return err
+		}
+		spec = spec.And(more)
+	}
+	if len(p.opts.Exclude) > 0 {
+		excluded, err := netset.ParseExclusions(p.opts.Exclude)
+		if err != nil {
+			return err
+		}
+		spec = spec.Without(excluded)
+	}
+	spec.Limit = p.opts.MaxAddrs
+	p.spec = spec
+	p.given = append(append(p.given, p.opts.Targets...), p.opts.TargetFiles...)
+	for _, w := range spec.Warnings {
+		p.warnings = append(p.warnings, w.String())
+	}
+	p.ports, err = netset.ParsePorts(p.opts.Ports)
+	return err
+}
+
+func (p *plan) readTargetFile(name string) (netset.Spec, error) {
+	if name == "-" {
+		if p.opts.Stdin == nil {
+			return netset.Spec{}, errors.New("--targets-from -: there is no standard input")
+		}
+		return netset.ReadTargets(p.opts.Stdin, "standard input")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return netset.Spec{}, fmt.Errorf("--targets-from: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	return netset.ReadTargets(f, name)
+}
+
+func (p *plan) readChecks() error {
+	p.profile = dnscheck.Safety(p.opts.Profile)
+	if p.profile.Rank() < 0 {
+		return fmt.Errorf("--profile %q: safe, standard or intrusive", p.opts.Profile)
+	}
+	var err error
+	p.checks, err = dnscheck.Select(dnscheck.Catalogue(), p.profile, p.opts.Only, p.opts.Skip)
+	return err
+}
+
+func (p *plan) readNames() error {
+	for _, z := range p.opts.Zones {
+		if !dnswire.ValidName(z) || z == "" || z == "." {
+			return fmt.Errorf("--zone %q: not a domain name", z)
+		}
+		p.zones = append(p.zones, dnswire.CanonicalName(z))
+	}
+	if s := p.opts.StableName; s != "" && !dnswire.ValidName(s) {
+		return fmt.Errorf("--stable-name %q: not a domain name", s)
+	}
+	if c := p.opts.Collector; c != "" {
+		if !dnswire.ValidName(c) || c == "." {
+			return fmt.Errorf("--collector %q: give the zone that the collector serves, such as probe.example.net", c)
+		}
+		p.nonces = &nonce.Zone{Apex: dnswire.CanonicalName(c), Key: []byte(p.opts.CollectorKey)}
+	}
+	return nil
+}
+
+func (p *plan) readAddresses() error {
+	for _, a := range []struct {
+		flag, text string
+		into       *netip.Addr
+	}{{"--control", p.opts.Control, &p.control}, {"--source-ip", p.opts.SourceIP, &p.source}} {
+		if a.text == "" {
+			continue
+		}
+		addr, err := netip.ParseAddr(a.text)
+		if err != nil || addr.IsMulticast() || addr.IsUnspecified() {
+			return fmt.Errorf("%s %q: not an address of one host", a.flag, a.text)
+		}
+		*a.into = addr.Unmap()
+	}
+	return nil
+}
+
+func (p *plan) readLimits() error {
+	const shortest, longest = 50 * time.Millisecond, time.Minute
+	if p.opts.Timeout < shortest || p.opts.Timeout > longest {
+		return fmt.Errorf("--timeout %s: from %s to %s", p.opts.Timeout, shortest, longest)
+	}
+	if p.opts.Rate < 1 {
+		return fmt.Errorf("--rate %d: at least 1 packet a second", p.opts.Rate)
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package dnswire
+
+import "github.com/miekg/dns"
+
+// Record and option types of the library, re-exported so that other packages
+// need not import it.
+type (
+	RR         = dns.RR
+	RRHeader   = dns.RR_Header
+	Msg        = dns.Msg
+	Question   = dns.Question
+	A          = dns.A
+	AAAA       = dns.AAAA
+	NS         = dns.NS
+	CNAME      = dns.CNAME
+	PTR        = dns.PTR
+	SOA        = dns.SOA
+	TXT        = dns.TXT
+	SRV        = dns.SRV
+	MX         = dns.MX
+	DS         = dns.DS
+	DNSKEY     = dns.DNSKEY
+	RRSIG      = dns.RRSIG
+	NSEC       = dns.NSEC
+	NSEC3      = dns.NSEC3
+	NSEC3PARAM = dns.NSEC3PARAM
+	OPT        = dns.OPT
+	ANY        = dns.ANY
+	Option     = dns.EDNS0
+	NSID       = dns.EDNS0_NSID
+	Subnet     = dns.EDNS0_SUBNET
+	Cookie     = dns.EDNS0_COOKIE
+	LocalOpt   = dns.EDNS0_LOCAL
+	EDE        = dns.EDNS0_EDE
+)
+
+// Types (RFC 1035 section 3.2.2 and the IANA registry).
+const (
+	TypeA          = dns.TypeA
+	TypeAAAA       = dns.TypeAAAA
+	TypeNS         = dns.TypeNS
+	TypeCNAME      = dns.TypeCNAME
+	TypePTR        = dns.TypePTR
+	TypeSOA        = dns.TypeSOA
+	TypeTXT        = dns.TypeTXT
+	TypeSRV        = dns.TypeSRV
+	TypeMX         = dns.TypeMX
+	TypeDS         = dns.TypeDS
+	TypeDNSKEY     = dns.TypeDNSKEY
+	TypeRRSIG      = dns.TypeRRSIG
+	TypeNSEC       = dns.TypeNSEC
+	TypeNSEC3      = dns.TypeNSEC3
+	TypeNSEC3PARAM = dns.TypeNSEC3PARAM
+	TypeHINFO      = dns.TypeHINFO
+	TypeANY        = dns.TypeANY
+	TypeAXFR       = dns.TypeAXFR
+	TypeIXFR       = dns.TypeIXFR
+	TypeOPT        = dns.TypeOPT
+)
+
+// Classes (RFC 1035 section 3.2.4, RFC 2136 section 2.4).
+const (
+	ClassIN   = dns.ClassINET
+	ClassCH   = dns.ClassCHAOS
+	ClassNONE = dns.ClassNONE
+	ClassANY  = dns.ClassANY
+)
+
+// Opcodes (RFC 1035, RFC 1996, RFC 2136).
+const (
+	OpQuery  = dns.OpcodeQuery
+	OpIQuery = dns.OpcodeIQuery
+	OpStatus = dns.OpcodeStatus
+	OpNotify = dns.OpcodeNotify
+	OpUpdate = dns.OpcodeUpdate
+)
+
+// Response codes (RFC 1035, RFC 2136, RFC 6891).
+const (
+	RcodeNoError  = dns.RcodeSuccess
+	RcodeFormErr  = dns.RcodeFormatError
+	RcodeServFail = dns.RcodeServerFailure
+	RcodeNXDomain = dns.RcodeNameError
+	RcodeNotImp   = dns.RcodeNotImplemented
+	RcodeRefused  = dns.RcodeRefused
+	RcodeYXDomain = dns.RcodeYXDomain
+	RcodeYXRRSet  = dns.RcodeYXRrset
+	RcodeNXRRSet  = dns.RcodeNXRrset
+	RcodeNotAuth  = dns.RcodeNotAuth
+	RcodeNotZone  = dns.RcodeNotZone
+	RcodeBadVers  = dns.RcodeBadVers
+	RcodeBadCook  = dns.RcodeBadCookie
+)
+
+// EDNS option codes (IANA DNS EDNS0 Option Codes).
+const (
+	OptionNSID   = dns.EDNS0NSID
+	OptionSubnet = dns.EDNS0SUBNET
+	OptionCookie = dns.EDNS0COOKIE
+)
+
+// TypeName is "AAAA" or "TYPE1234".
+func TypeName(t uint16) string { return dns.Type(t).String() }
+
+// ClassName is "IN", "CH", "CLASS1234".
+func ClassName(c uint16) string { return dns.Class(c).String() }
+
+// RcodeName is "NOERROR", "RCODE123".
+func RcodeName(rcode int) string {
+	if s, ok := dns.RcodeToString[rcode]; ok {
+		if rcode == dns.RcodeBadVers {
+			return "BADVERS"
+		}
+		return s
+	}
+	return "RCODE" + itoa(rcode)
+}
+
+// OpcodeName is "QUERY", "OPCODE7".
+func OpcodeName(op int) string {
+	if s, ok := dns.OpcodeToString[op]; ok {
+		return s
+	}
+	return "OPCODE" + itoa(op)
+}
+
+// FQDN adds the closing dot where it is missing.
+func FQDN(name string) string { return dns.Fqdn(name) }
+
+// CanonicalName is the fully qualified name in lower case.
+func CanonicalName(name string) string { return dns.CanonicalName(name) }
+
+// ValidName reports whether name can stand in a message: labels of at most 63
+// bytes, 255 bytes in all.
+func ValidName(name string) bool { _, ok := dns.IsDomainName(name); return ok }
+
+// IsSubdomain reports whether child is parent or below it.
+func IsSubdomain(parent, child string) bool { return dns.IsSubDomain(parent, child) }
+
+// Labels splits a name into its labels, without the root.
+func Labels(name string) []string { return dns.SplitDomainName(name) }
+
+// ReverseName is the in-addr.arpa or ip6.arpa name of an address.
+func ReverseName(addr string) (string, error) { return dns.ReverseAddr(addr) }
+
+// ParseRR reads one record in presentation form.
+func ParseRR(s string) (RR, error) { return dns.NewRR(s) }

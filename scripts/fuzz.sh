@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs every fuzz target of the module for FUZZTIME (default 20s), JOBS
+# (default: the number of processors) at a time. Arguments limit it to packages:
+#
+#	scripts/fuzz.sh                      all
+#	FUZZTIME=5m scripts/fuzz.sh ./internal/dnswire/...
+#
+# A target that fails leaves its input in the package's testdata/fuzz; commit
+# it with the repair.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export FUZZTIME="${FUZZTIME:-20s}"
+readonly jobs="${JOBS:-$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)}"
+
+# targets prints "package name" for each fuzz function of the packages given.
+targets() {
+	# shellcheck disable=SC2016 # the dollar signs belong to the Go template
+	local each='{{$p := .}}{{range .TestGoFiles}}{{$p.ImportPath}} {{$p.Dir}}/{{.}}
+{{end}}{{range .XTestGoFiles}}{{$p.ImportPath}} {{$p.Dir}}/{{.}}
+{{end}}'
+	go list -f "$each" "$@" | while read -r package file; do
+		[[ -n "$package" ]] || continue
+		sed -nE "s,^func (Fuzz[A-Za-z0-9_]*)\(.*,$package \1,p" "$file"
+	done
+}
+
+# one runs a single target and stays quiet unless it fails.
+one() {
+	local package=$1 name=$2 output
+	if output=$(go test -run='^$' -fuzz="^$name\$" -fuzztime="$FUZZTIME" -fuzzminimizetime=100x -parallel=1 "$package" 2>&1 </dev/null); then
+		printf 'ok    %s %s  %s\n' "$package" "$name" "$(grep -oE 'execs: [0-9]+' <<<"$output" | tail -n 1)"
+	else
+		printf 'FAIL  %s %s\n%s\n' "$package" "$name" "$output"
+		return 1
+	fi
+}
+
+if [[ "${1:-}" == --one ]]; then
+	one "$2" "$3"
+	exit
+fi
+
+if (($# == 0)); then
+	set -- ./...
+fi
+found=$(targets "$@")
+if [[ -z "$found" ]]; then
+	echo "fuzz: no target in $*" >&2
+	exit 1
+fi
+printf '%s\n' "$found" | xargs -P "$jobs" -n 2 scripts/fuzz.sh --one
