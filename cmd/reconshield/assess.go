@@ -92,6 +92,12 @@ func runAssess(cmd *cobra.Command, f assessFlags) error {
 	if f.color != "auto" && f.color != "always" && f.color != "never" {
 		return fmt.Errorf("--color %q: auto, always or never", f.color)
 	}
+	if f.app.Rate < 1 { // 0 would mean the default further in
+		return fmt.Errorf("--rate %d: at least 1 packet a second", f.app.Rate)
+	}
+	if f.app.Timeout <= 0 {
+		return fmt.Errorf("--timeout %s: a positive duration such as 2s", f.app.Timeout)
+	}
 	out, err := openOutput(cmd.OutOrStdout(), f.output)
 	if err != nil {
 		return err
@@ -207,4 +213,3 @@ func upper(ids []string) []string {
 	}
 	return out
 }
-

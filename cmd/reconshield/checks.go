@@ -11,6 +11,8 @@ import (
 	"reconshield/internal/report"
 )
 
+//go:generate sh -c "go run . checks --format markdown > ../../docs/checks.md"
+
 func newChecksCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
@@ -42,6 +44,9 @@ func writeChecks(w io.Writer, checks []dnscheck.Check, format string, whole bool
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
 		return enc.Encode(dnscheck.Describe(checks))
+	case format == "markdown" && !whole:
+		_, err := io.WriteString(w, dnscheck.CatalogueMarkdown())
+		return err
 	case format == "markdown" || format == "text" && whole:
 		_, err := io.WriteString(w, dnscheck.Markdown(checks))
 		return err

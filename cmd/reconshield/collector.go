@@ -81,6 +81,9 @@ func runCollector(ctx context.Context, f collectorFlags, stdout, stderr io.Write
 	if f.printDS || f.printDNSKEY || f.printParent {
 		return f.print(opts, stdout)
 	}
+	if len(listen) == 0 {
+		return errors.New("this host has no global address: name one with --listen")
+	}
 	log, closeLog, err := openLog(f.log, stdout)
 	if err != nil {
 		return err
@@ -96,10 +99,10 @@ func runCollector(ctx context.Context, f collectorFlags, stdout, stderr io.Write
 		return &exitError{exitUnmeasured, err}
 	}
 	for _, a := range listen {
-		fmt.Fprintf(stderr, "serving %s on %s, UDP and TCP\n", strings.TrimSuffix(f.zone, "."), a)
+		_, _ = fmt.Fprintf(stderr, "serving %s on %s, UDP and TCP\n", strings.TrimSuffix(f.zone, "."), a)
 	}
 	if opts.Key == nil {
-		fmt.Fprintln(stderr, "the zone is not signed, so SEC-1 cannot be tested with it: see --dnssec-key")
+		_, _ = fmt.Fprintln(stderr, "the zone is not signed, so SEC-1 cannot be tested with it: see --dnssec-key")
 	}
 	if err := server.Serve(ctx, udp, tcp); err != nil {
 		return &exitError{exitUnmeasured, err}
@@ -186,9 +189,6 @@ func listenAddrs(texts []string) ([]netip.AddrPort, error) {
 		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().IsGlobalUnicast() {
 			out = append(out, netip.AddrPortFrom(p.Addr(), dnsPort))
 		}
-	}
-	if len(out) == 0 {
-		return nil, errors.New("this host has no global address: name one with --listen")
 	}
 	return out, nil
 }

@@ -17,6 +17,7 @@ import (
 	"reconshield/internal/identify"
 	"reconshield/internal/intel/recog"
 	"reconshield/internal/netset"
+	"reconshield/internal/scan"
 )
 
 // keepAll is the scope size up to which every address gets an entry in the
@@ -59,6 +60,8 @@ func (a *App) Run(ctx context.Context) (*exposure.Assessment, error) {
 	}
 	r.finish()
 	out.Assets, out.Quiet = r.assets, r.quiet.list()
+	out.Interceptor = r.interceptionVerdict()
+	out.Warnings = append(out.Warnings, r.warned...)
 	sortAssets(out.Assets)
 	out.Partial = ctx.Err() != nil
 	a.gaps(out, r)
@@ -76,12 +79,17 @@ type run struct {
 	quiet   quiet
 	working sync.WaitGroup
 	slots   chan struct{} // hosts being assessed at once
-	notes   []exposure.Gap
+	scanned chan struct{} // closed when no more observations will come
+
+	witnesses    witnesses
+	interception []scan.Verdict
+	warned       []string
+	notes        []exposure.Gap
 }
 
 func newRun(a *App) *run {
 	const hostsAtOnce = 16
-	return &run{App: a, hosts: map[netip.Addr]*host{}, slots: make(chan struct{}, hostsAtOnce)}
+	return &run{App: a, hosts: map[netip.Addr]*host{}, slots: make(chan struct{}, hostsAtOnce), scanned: make(chan struct{})}
 }
 
 // keep reports whether the address gets an entry even when nothing is open.

@@ -79,31 +79,16 @@ func (a *App) checkGaps(out *exposure.Assessment) []exposure.Gap {
 	if len(out.Assets) == 0 {
 		return nil
 	}
-	if a.nonces == nil && needsCollector(out) {
-		gaps = append(gaps, exposure.Gap{
-			What:   "what a resolver does with answers it fetches (lies, predictable ports, validation, rebinding …)",
-			Why:    "no collector was given",
-			Remedy: "run reconshield collector --zone ZONE on a host that ZONE is delegated to, then add --collector ZONE",
-		})
+	if len(a.opts.Only) > 0 {
+		return nil
 	}
-	if left := leftOut(a.checks, a.opts.Skip); len(a.opts.Only) == 0 && len(left) > 0 {
+	for _, id := range leftOut(a.checks, a.opts.Skip) {
 		gaps = append(gaps, exposure.Gap{
-			What: strings.Join(left, ", "), Why: fmt.Sprintf("not part of the %s profile: they send what a server may log as an attack, or log in", a.profile),
-			Remedy: "name them with --check",
+			What: id, Why: fmt.Sprintf("not part of the %s profile, because it sends what a server may take for an attack, or logs in", a.profile),
+			Remedy: "name it with --check",
 		})
 	}
 	return gaps
-}
-
-func needsCollector(out *exposure.Assessment) bool {
-	for _, asset := range out.Assets {
-		for _, c := range asset.Checks {
-			if c.Status == exposure.NotTested && strings.Contains(c.Reason, "collector") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func leftOut(ran []dnscheck.Check, skip []string) []string {

@@ -120,13 +120,5 @@ func (h *host) has(state exposure.State) bool {
 	return false
 }
 
-// open lists the open ports of a transport in ascending order.
-func (h *host) open(via exposure.Transport) []uint16 {
-	var out []uint16
-	for _, p := range h.ports() {
-		if p.State == exposure.Open && p.Transport == via {
-			out = append(out, p.Port)
-		}
-	}
-	return out
-}
+// alive reports whether anything at all came back from the host.
+func (h *host) alive() bool { return h.has(exposure.Open) || h.has(exposure.Closed) }

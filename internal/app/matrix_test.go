@@ -17,9 +17,35 @@ import (
 	"reconshield/internal/dnscheck"
 	"reconshield/internal/exposure"
 	"reconshield/internal/lab"
+	"reconshield/internal/report"
 )
 
 var update = flag.Bool("update", false, "write what was measured into testdata/matrix.txt; review every changed cell by hand")
+
+var only = flag.String("kinds", "", "measure these kinds only and print their verdicts with reasons")
+
+// TestKinds is for looking: go test -run TestKinds -kinds knot-safe -v.
+func TestKinds(t *testing.T) {
+	if *only == "" {
+		return
+	}
+	l := newLab(t)
+	kinds := strings.Split(*only, ",")
+	hosts := l.StartAll(t, kinds...)
+	for _, kind := range kinds {
+		for _, addr := range []netip.Addr{hosts[kind].V4, hosts[kind].V6} {
+			a := assess(t, app.Options{Targets: []string{addr.String()}, Collector: probeZone, Zones: []string{"example.test"}})
+			var b strings.Builder
+			if err := report.Write(&b, report.Terminal, a, report.Options{Width: 140, Verbose: testing.Verbose()}); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range a.Assets[0].Checks {
+				fmt.Fprintf(&b, "%-6s %-10s %-4s %s %s\n", c.ID, c.Status, c.Transport, c.Subject, c.Reason)
+			}
+			t.Logf("%s %s in %s\n%s", kind, addr, a.Finished.Sub(a.Started), b.String())
+		}
+	}
+}
 
 // The matrix holds the verdict of every check on every server of the lab. It
 // was reviewed cell by cell against each server's configuration; a cell that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"time"
@@ -213,7 +214,30 @@ func (p *plan) readAddresses() error {
 		}
 		*a.into = addr.Unmap()
 	}
-	return nil
+	return p.checkDeparture()
+}
+
+// checkDeparture refuses a source address or an interface that this machine
+// does not have, which would otherwise make every measurement fail.
+func (p *plan) checkDeparture() error {
+	if name := p.opts.Interface; name != "" {
+		if _, err := net.InterfaceByName(name); err != nil {
+			return fmt.Errorf("--interface %q: this machine has no such interface", name)
+		}
+	}
+	if !p.source.IsValid() || p.source.IsLoopback() {
+		return nil
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return fmt.Errorf("--source-ip: %w", err)
+	}
+	for _, a := range own {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().Unmap() == p.source {
+			return nil
+		}
+	}
+	return fmt.Errorf("--source-ip %s: this machine has no such address", p.source)
 }
 
 func (p *plan) readLimits() error {

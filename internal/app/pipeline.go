@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"reconshield/internal/dialogue"
@@ -19,8 +20,14 @@ func (r *run) assess(ctx context.Context, h *host) exposure.Asset {
 		Timeout: r.opts.Timeout, Wait: r.limiter.Wait, ChaosBudget: chaosBudget(r.profile), ServerName: firstName(h.names),
 	})
 	var others sync.WaitGroup
-	others.Go(func() { r.identifyOthers(ctx, h) })
 	server := r.identifyDNS(ctx, h, d)
+	others.Go(func() {
+		r.identifyOthers(ctx, h)
+		r.doubtHost(ctx, h)
+	})
+	if len(server.Spoken) > 0 {
+		others.Go(func() { r.doubtPath(ctx, h) })
+	}
 	s := dnscheck.NewSession(d, server, dnscheck.Options{
 		Profile: r.profile, Zones: r.zones, Collector: r.nonces, StableName: r.opts.StableName,
 		LookupPTR: r.lookupPTR, Dial: r.dialer,
@@ -62,8 +69,10 @@ func (r *run) identifyDNS(ctx context.Context, h *host, d *dialogue.Dialogue) dn
 	speaks := make([]bool, len(transports))
 	var wg sync.WaitGroup
 	for i, via := range transports {
+		state := h.observe(ctx, via, dnsPort).State
 		// A silent UDP port may speak something else than the DNS it was asked in.
-		if state := h.observe(ctx, via, dnsPort).State; state == exposure.Open || state == exposure.OpenFiltered {
+		silent := state == exposure.OpenFiltered && (h.alive() || r.scope.Single(h.addr))
+		if state == exposure.Open || silent {
 			wg.Go(func() {
 				service := r.identifyPort(ctx, h, netset.Port{Transport: via, Number: dnsPort})
 				speaks[i] = service.Protocol == identify.DNS
@@ -92,10 +101,17 @@ func (r *run) identifyOthers(ctx context.Context, h *host) {
 	const atOnce = 4
 	slots := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
+	var open []netset.Port
 	for p := range r.ports.All() {
-		if p.Number == dnsPort || h.observe(ctx, p.Transport, p.Number).State != exposure.Open {
-			continue
+		if p.Number != dnsPort && h.observe(ctx, p.Transport, p.Number).State == exposure.Open {
+			open = append(open, p)
 		}
+	}
+	const many = 6 // so many open ports are worth a test before each is proven
+	if len(open) >= many && r.acceptsEverything(ctx, h) {
+		open = slices.DeleteFunc(open, func(p netset.Port) bool { return p.Transport == exposure.TCP })
+	}
+	for _, p := range open {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
@@ -116,4 +132,3 @@ func (r *run) identifyPort(ctx context.Context, h *host, p netset.Port) exposure
 	h.setService(p.Transport, p.Number, &service)
 	return service
 }
-

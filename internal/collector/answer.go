@@ -101,7 +101,8 @@ func (s *Server) reply(q *dnswire.Message, r nonce.Report) *dnswire.Msg {
 	}
 	ask := q.Question[0]
 	name := dnswire.CanonicalName(ask.Name)
-	if ask.Qclass != dnswire.ClassIN || !dnswire.IsSubdomain(s.apex, name) || refused(ask.Qtype) {
+	if ask.Qclass != dnswire.ClassIN || !dnswire.IsSubdomain(s.apex, name) || refused(ask.Qtype) ||
+		wrongFamily(s.zone, name, r.Source.Addr()) {
 		m.Rcode = dnswire.RcodeRefused
 		return m
 	}

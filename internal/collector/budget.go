@@ -11,9 +11,9 @@ import (
 // Source addresses of UDP may be forged, and a victim must not get more.
 type Limits struct {
 	SourceRate  int // bytes a second; 16 KiB when 0
-	SourceBurst int // bytes at once; 64 KiB when 0
+	SourceBurst int // bytes at once; 256 KiB when 0, a few assessments
 	TotalRate   int // bytes a second; 1 MiB when 0
-	TotalBurst  int // bytes at once; 2 MiB when 0
+	TotalBurst  int // bytes at once; 4 MiB when 0
 }
 
 // maxSources bounds the memory of the budget.
@@ -41,9 +41,9 @@ func newBudget(l Limits) *budget {
 		}
 	}
 	set(&l.SourceRate, 16*kib)
-	set(&l.SourceBurst, 64*kib)
+	set(&l.SourceBurst, 256*kib)
 	set(&l.TotalRate, 1024*kib)
-	set(&l.TotalBurst, 2048*kib)
+	set(&l.TotalBurst, 4096*kib)
 	return &budget{limits: l, total: bucket{level: float64(l.TotalBurst)}, sources: map[netip.Prefix]*bucket{}}
 }
 

@@ -29,7 +29,7 @@ func (s *Server) serveUDP(ctx context.Context, c net.PacketConn) error {
 	for {
 		n, addr, err := c.ReadFrom(buf)
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-			return nil
+			return nil //nolint:nilerr // closed on purpose
 		}
 		if err != nil {
 			// Answers to vanished askers come back as errors on some systems.
@@ -63,9 +63,7 @@ func (s *Server) serveTCP(ctx context.Context, l net.Listener, wg *sync.WaitGrou
 			if errs++; errs >= maxReadErrors {
 				return fmt.Errorf("collector: tcp %s: %w", l.Addr(), err)
 			}
-			if pause(ctx, 10*time.Millisecond) != nil { // out of descriptors: let some end
-				return nil
-			}
+			pause(ctx, 10*time.Millisecond) // out of descriptors: let some end
 			continue
 		}
 		errs = 0
@@ -110,14 +108,12 @@ func (s *Server) serveConn(c net.Conn) {
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

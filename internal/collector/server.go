@@ -172,8 +172,7 @@ func (s *Server) Serve(ctx context.Context, udp []net.PacketConn, tcp []net.List
 	if stop() { // no socket at all: nothing was running
 		return errors.New("collector: no socket to serve")
 	}
-	var failed failure
-	if errors.As(context.Cause(ctx), &failed) {
+	if failed, ok := errors.AsType[failure](context.Cause(ctx)); ok {
 		return failed.error
 	}
 	return s.journal.failed()

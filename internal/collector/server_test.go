@@ -114,6 +114,8 @@ func TestAnswers(t *testing.T) {
 		{"test", dnswire.TypeSOA, dnswire.RcodeRefused, "-"},
 		{".", dnswire.TypeNS, dnswire.RcodeRefused, "-"},
 		{"xprobe.test", dnswire.TypeA, dnswire.RcodeRefused, "-"},
+		{s.zone.Name(nonce.Who4), dnswire.TypeTXT, dnswire.RcodeNoError, "\"r1 "},
+		{s.zone.Name(nonce.Who6), dnswire.TypeTXT, dnswire.RcodeRefused, "-"},
 		{s.zone.Name(nonce.Private10), dnswire.TypeA, dnswire.RcodeNoError, "10."},
 		{s.zone.Name(nonce.Private172), dnswire.TypeA, dnswire.RcodeNoError, "172."},
 		{s.zone.Name(nonce.Private192), dnswire.TypeA, dnswire.RcodeNoError, "192.168."},
@@ -359,7 +361,7 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer idle.Close() //nolint:errcheck // a test's connection
+	defer idle.Close()
 	cancel()
 	select {
 	case err := <-done:
@@ -377,7 +379,7 @@ func roundTrip(t *testing.T, s *Server, a net.Addr) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // a test's connection
+	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
 	name := s.zone.Name(nonce.Who)
 	wire, err := dnswire.Query{Name: name, Type: dnswire.TypeTXT}.Pack(9)

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -49,7 +50,7 @@ func (s *Server) inner(name string) bool {
 // nonce computes the records of a nonce name.
 func (s *Server) nonce(owner, name string, k nonce.Kind, r nonce.Report) []dnswire.RR {
 	var out []dnswire.RR
-	if k == nonce.Who {
+	if k.Reports() {
 		out = append(out, &dnswire.TXT{Hdr: header(owner, dnswire.TypeTXT, reportTTL), Txt: []string{r.Text(s.zone, name)}})
 	}
 	if v4 := s.zone.Addr4(name); v4.IsValid() {
@@ -96,4 +97,12 @@ func header(owner string, rrtype uint16, ttl uint32) dnswire.RRHeader {
 func spoilt(z nonce.Zone, name string) bool {
 	_, k, err := z.Parse(name)
 	return err == nil && k == nonce.Bogus
+}
+
+// wrongFamily reports whether the name is only for the other address family.
+// The refusal sends a resolver to the collector's other address, so that its
+// own address can be compared with the one it was asked under.
+func wrongFamily(z nonce.Zone, name string, from netip.Addr) bool {
+	_, k, err := z.Parse(name)
+	return err == nil && (k == nonce.Who4 && !from.Is4() || k == nonce.Who6 && from.Is4())
 }

@@ -90,23 +90,6 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
-// A range of ports that the kernel itself uses for outgoing connections: by
-// chance one of them connects to itself, which must not read as open.
-func TestConnectNotToItself(t *testing.T) {
-	d := dial.New(dial.Options{SourceIP: netip.MustParseAddr("127.0.0.1")})
-	addr := netip.MustParseAddr("127.0.0.1")
-	for port := 40000; port < 44000; port++ {
-		got := d.Connect(t.Context(), exposure.Target{Addr: addr, Transport: exposure.TCP, Port: uint16(port)}, long)
-		if got.State == exposure.Open {
-			if conn, err := d.DialContext(t.Context(), "tcp", got.AddrPort().String()); err == nil {
-				conn.Close() // something of this machine really listens there
-				continue
-			}
-			t.Fatalf("port %d is said to be open", port)
-		}
-	}
-}
-
 func TestConnectCancelled(t *testing.T) {
 	ctx, cancel := cancelled(t)
 	cancel()
@@ -120,5 +103,14 @@ func TestConnectTimeout(t *testing.T) {
 	got := dial.New(dial.Options{}).Connect(t.Context(), target(fullListener(t)), 3*short)
 	if got.State != exposure.Filtered || got.Reason != exposure.ReasonTimeout || got.Attempts != 1 || got.RTT != 0 {
 		t.Fatalf("got %s %s after %d attempts", got.State, got.Reason, got.Attempts)
+	}
+}
+
+func TestNoBroadcast(t *testing.T) {
+	for _, via := range []exposure.Transport{exposure.UDP, exposure.TCP, exposure.QUIC} {
+		got := dial.New(dial.Options{}).Exchange(t.Context(), request(netip.MustParseAddrPort("127.255.255.255:53"), via, short))
+		if got.Reason != exposure.ReasonLocalError && got.Reason != exposure.ReasonNoRoute {
+			t.Errorf("%s: %s after %d attempts: %s", via, got.Reason, got.Attempts, got.Detail)
+		}
 	}
 }

@@ -16,6 +16,10 @@ func prepare(fd uintptr, v6 bool, ifname string, hopLimit int) error {
 			return fmt.Errorf("bind to interface %s: %w", ifname, err)
 		}
 	}
+	// Package net allows broadcasts; a scan must never send one.
+	if err := unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_BROADCAST, 0); err != nil {
+		return fmt.Errorf("forbid broadcasts: %w", err)
+	}
 	if hopLimit <= 0 {
 		return nil
 	}

@@ -15,6 +15,10 @@ func prepare(fd uintptr, v6 bool, ifname string, hopLimit int) error {
 			return fmt.Errorf("bind to interface %s: %w", ifname, err)
 		}
 	}
+	// Package net allows broadcasts; a scan must never send one.
+	if err := unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_BROADCAST, 0); err != nil {
+		return os.NewSyscallError("setsockopt SO_BROADCAST", err)
+	}
 	level, recverr, ttl := unix.IPPROTO_IP, unix.IP_RECVERR, unix.IP_TTL
 	if v6 {
 		level, recverr, ttl = unix.IPPROTO_IPV6, unix.IPV6_RECVERR, unix.IPV6_UNICAST_HOPS

@@ -15,6 +15,9 @@ func prepare(fd uintptr, v6 bool, ifname string, hopLimit int) error {
 	if ifname != "" {
 		return errors.New("choosing an interface is not possible on this system; give a source address instead")
 	}
+	// Package net allows broadcasts; a scan must never send one. TCP sockets
+	// do not know the option, and need not.
+	_ = windows.SetsockoptInt(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_BROADCAST, 0)
 	if hopLimit <= 0 {
 		return nil
 	}

@@ -96,7 +96,12 @@ func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 	if err := d.check(server.Addr().Unmap()); err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
-	return d.netDialer(network, 0).DialContext(ctx, network, addr)
+	conn, err := d.netDialer(network, 0).DialContext(ctx, network, addr)
+	if err == nil && connectedToItself(conn) {
+		conn.Close() //nolint:errcheck // nothing was written
+		return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connected only to itself: nothing listens there")}
+	}
+	return conn, err
 }
 
 func (d *Dialer) netDialer(network string, hopLimit int) *net.Dialer {
@@ -118,6 +123,8 @@ func (d *Dialer) check(server netip.Addr) error {
 	case !server.IsValid() || server.IsUnspecified():
 		// The system would take the unspecified address for itself.
 		return errors.New("no address to send to")
+	case server.IsMulticast():
+		return errors.New("multicast address " + server.String() + " is never sent to")
 	case src.IsValid() && src.Is4() != server.Is4():
 		return errors.New("source address " + src.String() + " is of another family than " + server.String())
 	}

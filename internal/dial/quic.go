@@ -185,9 +185,9 @@ func quicFailed(ctx context.Context, reply *exchange.Reply, err error) {
 		reply.Reason = reasonOf(ctx, ctx.Err())
 	case errors.As(err, &idle), errors.As(err, &handshake):
 		reply.Reason = exposure.ReasonTimeout
-	case reply.TLS != nil || errors.As(err, &transport): // a handshake that we ended
+	case reply.TLS != nil, transport != nil && transport.ErrorCode.IsCryptoError(): // a session that we ended
 		reply.Reason = exposure.ReasonUDPResponse
 	default:
-		reply.Reason = reasonOf(ctx, err)
+		reply.Reason = localReason(ctx, err)
 	}
 }

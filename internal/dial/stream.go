@@ -166,7 +166,7 @@ func ended(ctx context.Context, reply *exchange.Reply, op string, err error) {
 	if reply.Answered() {
 		return
 	}
-	switch r := reasonOf(ctx, err); r { //nolint:exhaustive // the others ended a connection that was made
+	switch r := reasonOf(ctx, err); r {
 	case exposure.ReasonTimeout, exposure.ReasonCancelled:
 		reply.Reason = r
 	default:

@@ -59,7 +59,7 @@ func (d *Dialer) overUDP(ctx context.Context, r exchange.Request) exchange.Reply
 			break
 		}
 	}
-	if x.reply.Reason == exposure.ReasonTimeout && !hasErrorQueue {
+	if x.reply.Reason == exposure.ReasonTimeout && !hasErrorQueue && x.seen <= maxDatagrams {
 		d.askConnected(ctx, x)
 	}
 	if x.ignored > 0 && x.reply.Detail == "" {

@@ -182,6 +182,15 @@ func (d *Dialogue) Fresh(ctx context.Context, via exposure.Transport, port uint1
 	return a
 }
 
+// Pace waits for a turn in the pacing of the whole run, for packets that are
+// not questions: connections to other ports, HTTP requests.
+func (d *Dialogue) Pace(ctx context.Context) error {
+	if d.opts.Wait == nil {
+		return ctx.Err()
+	}
+	return d.opts.Wait(ctx)
+}
+
 func (d *Dialogue) admit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil { // select would choose at random
 		return err

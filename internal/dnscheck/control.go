@@ -117,6 +117,6 @@ func controlFixes() Fixes {
 		exposure.Unbound:  configure(exposure.Unbound, "Use a socket file, or the local host with certificates.", "remote-control:\n    control-enable: yes\n    control-interface: /run/unbound.ctl\n    control-use-cert: yes"),
 		exposure.NSD:      configure(exposure.NSD, "Use a socket file, or the local host.", "remote-control:\n    control-enable: yes\n    control-interface: /run/nsd/nsd.ctl"),
 		exposure.Knot:     configure(exposure.Knot, "Knot DNS is controlled by a socket file only; find what else listens.", "control:\n    listen: knot.sock"),
-		exposure.PDNSAuth: configure(exposure.PDNSAuth, "PowerDNS is controlled by socket files; for dnsdist in front of it keep the console local.", "# dnsdist.conf\ncontrolSocket('127.0.0.1:5199')\nsetConsoleACL({'127.0.0.1/32', '::1/128'})"),
+		exposure.PDNSAuth: configure(exposure.PDNSAuth, "PowerDNS is controlled by socket files; for dnsdist in front of it keep the console local.", "-- dnsdist.conf\ncontrolSocket('127.0.0.1:5199')\nsetConsoleACL({'127.0.0.1/32', '::1/128'})"),
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,8 +35,12 @@ type heard struct {
 func (h heard) evidence(note string) exposure.Evidence {
 	e := exposure.Evidence{Transport: exposure.TCP, Query: h.sent, Note: note, BytesIn: len(h.reply), Raw: h.reply}
 	switch {
+	case bytes.ContainsFunc(h.reply, func(c rune) bool { return c < '\t' || c > '~' }):
+		const shown = 64
+		e.Response = fmt.Sprintf("%d bytes: %x", len(h.reply), h.reply[:min(len(h.reply), shown)])
 	case len(h.reply) > 0:
-		e.Response = strings.Join(strings.Fields(string(h.reply[:min(len(h.reply), 200)])), " ")
+		const shown = 200
+		e.Response = strings.Join(strings.Fields(string(h.reply[:min(len(h.reply), shown)])), " ")
 	case h.closed:
 		e.Response = "connection closed"
 	default:
@@ -60,37 +65,59 @@ func speak(c net.Conn, sent string, payload []byte, enough int) heard {
 }
 
 // proveRNDC tells rndc by what it does without a key: it waits for the client,
-// and hangs up on a message of a version that does not exist.
+// waits on in the middle of a message, and hangs up on a message of a version
+// that does not exist. Something that takes anything, or nothing, fails one of
+// the three.
 func proveRNDC(ctx context.Context, s *Session, ch control) Outcome {
-	c, done, err := s.stream(ctx, ch.port, s.patience())
+	seen, err := s.hearRNDC(ctx, ch.port)
 	if err != nil {
 		return notTested(exposure.TCP, fmt.Sprintf("tcp/%d was open and then took no connection: %v", ch.port, err))
 	}
-	defer done()
-	_ = c.SetReadDeadline(time.Now().Add(s.patience() / 4))
-	waited := speak(c, "nothing, to see whether it waits", nil, maxReply)
-	if waited.closed || len(waited.reply) > 0 {
-		return judgeRNDC(ch, waited, heard{})
-	}
-	_ = c.SetReadDeadline(time.Now().Add(s.patience()))
-	message := []byte{0, 0, 0, 4, 0, 0, 0, 99} // length 4, protocol version 99; version 1 is the real one
-	return judgeRNDC(ch, waited, speak(c, "a control message of version 99", message, maxReply))
+	return judgeRNDC(ch, seen)
 }
 
-func judgeRNDC(ch control, waited, answered heard) Outcome {
+// manners is what a control channel did when nothing, part of a message and a
+// wrong message was sent.
+type manners struct{ waited, half, wrong heard }
+
+func (s *Session) hearRNDC(ctx context.Context, port uint16) (m manners, err error) {
+	c, done, err := s.stream(ctx, port, s.patience())
+	if err != nil {
+		return m, err
+	}
+	defer done()
+	pause := s.patience() / 4
+	_ = c.SetReadDeadline(time.Now().Add(pause))
+	m.waited = speak(c, "nothing, to see whether it waits", nil, maxReply)
+	if m.waited.closed || len(m.waited.reply) > 0 {
+		return m, nil
+	}
+	_ = c.SetReadDeadline(time.Now().Add(pause))
+	m.half = speak(c, "the first 8 of 260 bytes of a control message of version 1", []byte{0, 0, 1, 0, 0, 0, 0, 1}, maxReply)
+	second, closing, err := s.stream(ctx, port, s.patience())
+	if err != nil {
+		return m, err
+	}
+	defer closing()
+	m.wrong = speak(second, "a control message of version 99", []byte{0, 0, 0, 4, 0, 0, 0, 99}, maxReply)
+	return m, nil
+}
+
+func judgeRNDC(ch control, m manners) Outcome {
 	switch {
-	case len(waited.reply) > 0 || len(answered.reply) > 0:
+	case len(m.waited.reply)+len(m.half.reply)+len(m.wrong.reply) > 0:
 		return notTested(exposure.TCP, fmt.Sprintf("tcp/%d is open, but what it says is not %s", ch.port, ch.name))
-	case waited.closed:
-		o := fail(exposure.TCP, fmt.Sprintf("tcp/%d takes connections and closes them at once, as %s does for addresses outside its list", ch.port, ch.name), waited.evidence(""))
+	case m.waited.closed:
+		o := fail(exposure.TCP, fmt.Sprintf("tcp/%d takes connections and closes them at once, as %s does for addresses outside its list", ch.port, ch.name), m.waited.evidence(""))
 		o.Severity, o.Confidence = exposure.LowSev, exposure.Low
 		return o
-	case answered.closed:
-		o := fail(exposure.TCP, fmt.Sprintf("tcp/%d behaves as %s: it waits for a message and hangs up on a wrong one", ch.port, ch.name), waited.evidence(""), answered.evidence(""))
+	case m.wrong.closed && !m.half.closed:
+		o := fail(exposure.TCP, fmt.Sprintf("tcp/%d behaves as %s: it waits for a whole message and hangs up on a wrong one", ch.port, ch.name),
+			m.waited.evidence(""), m.half.evidence(""), m.wrong.evidence(""))
 		o.Confidence = exposure.Medium
 		return o
 	}
-	return notTested(exposure.TCP, fmt.Sprintf("tcp/%d is open and silent; %s could not be proven", ch.port, ch.name))
+	return notTested(exposure.TCP, fmt.Sprintf("tcp/%d is open, but %s could not be proven", ch.port, ch.name))
 }
 
 // handshake is what TLS showed on a control port.
@@ -151,8 +178,11 @@ func (s *Session) controlHandshake(ctx context.Context, port uint16, status stri
 	return h
 }
 
+// certificateNames are the names of a certificate, each once, in order.
 func certificateNames(c *x509.Certificate) []string {
-	return append([]string{c.Subject.CommonName}, c.DNSNames...)
+	names := slices.DeleteFunc(slices.Concat([]string{c.Subject.CommonName}, c.DNSNames), func(n string) bool { return n == "" })
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func judgeRemoteControl(ch control, name string, h handshake, plain heard) Outcome {

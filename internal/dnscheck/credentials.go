@@ -109,7 +109,7 @@ func (s *Session) tryAccount(ctx context.Context, a account) Outcome {
 
 func (a account) isIt(v visit) bool {
 	for _, p := range a.proves {
-		if strings.Contains(v.body, p) || v.header.Get("WWW-Authenticate") != "" && strings.Contains(v.header.Get("WWW-Authenticate"), p) {
+		if strings.Contains(v.body, p) || strings.Contains(v.login, p) {
 			return true
 		}
 	}

@@ -81,7 +81,7 @@ func judgeDisclosure(via exposure.Transport, answers map[string]dialogue.Answer,
 	}
 	if nsid.Msg != nil && nsid.Msg.NSID() != "" {
 		told = append(told, "NSID says "+quoted(nsid.Msg.NSID()))
-		o.Evidence = append(o.Evidence, nsid.Evidence("EDNS option 3"))
+		o.Evidence = append(o.Evidence, nsid.Evidence("NSID "+quoted(nsid.Msg.NSID())))
 	}
 	rest := ""
 	if len(unasked) > 0 {

@@ -33,7 +33,49 @@ func Describe(checks []Check) []Description {
 	return out
 }
 
-// Markdown is the catalogue as a document.
+// CatalogueMarkdown is the whole catalogue as a document with a heading and a table.
+func CatalogueMarkdown() string {
+	checks := Catalogue()
+	var b strings.Builder
+	b.WriteString(`# The checks
+
+Each check is proven by what the server answers, never by a version. A check says
+` + "`pass`" + ` only when it was really carried out and the server did the right thing;
+what could not be carried out is ` + "`not-tested`" + `, with the reason. This page is
+generated from the code; ` + "`reconshield checks ID`" + ` shows the same.
+
+| id | finds | severity | profile |
+| --- | --- | --- | --- |
+`)
+	for _, c := range checks {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", c.ID, anchor(c), c.Title, c.Severity, c.mode())
+	}
+	return b.String() + "\n" + Markdown(checks)
+}
+
+// anchor is the fragment that Markdown renderers give the check's heading.
+func anchor(c Check) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(c.ID + ": " + c.Title) {
+		switch {
+		case r == ' ':
+			b.WriteByte('-')
+		case r == '-', r == '_', r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// mode is the profile that runs the check.
+func (c Check) mode() string {
+	if c.OptIn {
+		return "by name"
+	}
+	return string(c.Safety)
+}
+
+// Markdown is the checks as sections of a document.
 func Markdown(checks []Check) string {
 	var b strings.Builder
 	for i, c := range checks {

@@ -48,7 +48,7 @@ func reply(tb testing.TB, question dnswire.Question, words string, records ...st
 	tb.Helper()
 	m := &dnswire.Msg{Question: []dnswire.Question{question}}
 	m.Response = true
-	for _, w := range strings.Fields(words) {
+	for w := range strings.FieldsSeq(words) {
 		switch w {
 		case "aa":
 			m.Authoritative = true

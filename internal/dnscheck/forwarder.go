@@ -25,8 +25,11 @@ func forwarderChecks() []Check {
 		Safety:    Safe,
 		Fixes: Fixes{
 			"": advice("Remove the rule that redirects port 53 without translating the source (DNAT without SNAT), or close the port to the outside; filter forged source addresses at the network's edge."),
-			exposure.Dnsmasq: configure(exposure.Dnsmasq, "On a router the fault is in the packet filter, not in dnsmasq: translate the source of redirected questions, or take the redirect away.",
-				"# nftables: beside a redirect such as `udp dport 53 dnat to 192.0.2.53`\nnft add rule ip nat postrouting ip daddr 192.0.2.53 udp dport 53 masquerade\n# or accept questions only from inside:\nnft insert rule ip nat prerouting iifname \"wan\" udp dport 53 return"),
+			exposure.Dnsmasq: {
+				Kind: "firewall", For: "nftables",
+				Text:  "On a router the fault is in the packet filter, not in dnsmasq: translate the source of redirected questions, or redirect those from inside only.",
+				Lines: "nft add rule ip nat postrouting ip daddr 192.0.2.53 udp dport 53 masquerade\n# or:\nnft insert rule ip nat prerouting iifname \"wan\" udp dport 53 return",
+			},
 		},
 		References: []exposure.Reference{
 			rfc("2827", "", "ingress filtering against forged source addresses (BCP 38)"),
@@ -89,13 +92,20 @@ func runForwarder(ctx context.Context, s *Session) []Outcome {
 	if !ok {
 		return []Outcome{o}
 	}
-	seen := s.sightings(ctx, via, 0, 1)
-	if o := judgeForwarder(seen, via, s.Addr()); o.Status != exposure.NotTested {
-		return []Outcome{o}
+	z := *s.Opts.Collector
+	same := nonce.Who4
+	if s.Addr().Unmap().Is6() {
+		same = nonce.Who6
 	}
-	// Resolvers with both families choose as they like: give it some tries.
-	const tries = 8
-	return []Outcome{judgeForwarder(append(seen, s.sightings(ctx, via, 1, tries)...), via, s.Addr())}
+	// A resolver with both families asks over the one that can be compared,
+	// since the collector refuses it over the other.
+	for _, k := range []nonce.Kind{same, nonce.Who} {
+		a := s.askAll(ctx, via, resolve(z.Name(k), dnswire.TypeTXT))
+		if o = judgeForwarder([]sighting{sight(z, a[0])}, via, s.Addr()); o.Status != exposure.NotTested {
+			break
+		}
+	}
+	return []Outcome{o}
 }
 
 // sighting is a report of the collector with the answer that brought it.
@@ -104,28 +114,6 @@ type sighting struct {
 
 	answer dialogue.Answer
 	err    error // why there is no report
-}
-
-// sightings asks for the who names number from to below until, at once, and
-// gives what the collector saw. Each name is asked for once in a run.
-func (s *Session) sightings(ctx context.Context, via exposure.Transport, from, until int) []sighting {
-	z := *s.Opts.Collector
-	names := s.whoNames.get(func() []string {
-		out := make([]string, maxSamples)
-		for i := range out {
-			out[i] = z.Name(nonce.Who)
-		}
-		return out
-	})[from:until]
-	questions := make([]dnswire.Query, len(names))
-	for i, n := range names {
-		questions[i] = resolve(n, dnswire.TypeTXT)
-	}
-	var out []sighting
-	for _, a := range s.askAll(ctx, via, questions...) {
-		out = append(out, sight(z, a))
-	}
-	return out
 }
 
 // sight reads the report out of an answer.
@@ -192,6 +180,6 @@ func forwarderFixes() Fixes {
 		exposure.Unbound: configure(exposure.Unbound, "Serve your own networks only, or remove the forward-zone for the root.", "server:\n    access-control: 0.0.0.0/0 refuse\n    access-control: ::0/0 refuse\n    access-control: 192.0.2.0/24 allow"),
 		exposure.PDNSRec: configure(exposure.PDNSRec, "Serve your own networks only, or resolve without forwarding.", "allow-from=127.0.0.0/8, ::1/128, 192.0.2.0/24\nforward-zones-recurse="),
 		exposure.WindowsDNS: configure(exposure.WindowsDNS, "Remove the forwarders, or let only inner clients reach port 53.",
-			"Get-DnsServerForwarder | Remove-DnsServerForwarder -Force"),
+			"Get-DnsServerForwarder\nRemove-DnsServerForwarder -IPAddress 198.51.100.53 -Force"),
 	}
 }

@@ -7,8 +7,14 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
+	"reconshield/internal/dialogue"
+	"reconshield/internal/dnswire"
+	"reconshield/internal/exchange"
 	"reconshield/internal/exposure"
+	"reconshield/internal/nonce"
 )
 
 func predictChecks() []Check {
@@ -28,11 +34,11 @@ func predictChecks() []Check {
 }
 
 const (
-	samples    = 20
-	maxSamples = 2 * samples // when the first ones are spread over several sources
-	// fewestSamples of one source are enough to judge; the tests' error rates
-	// are computed for it, see patternOf.
-	fewestSamples = 16
+	samples = 20 // and as many again when the first are spread over several sources
+	// fewestToFail samples of one source can show a fault, see patternOf for
+	// the error rates; fewestToPass can show that there is none.
+	fewestToFail = 8
+	fewestToPass = 16
 )
 
 func runPredict(ctx context.Context, s *Session) []Outcome {
@@ -40,11 +46,43 @@ func runPredict(ctx context.Context, s *Session) []Outcome {
 	if !ok {
 		return []Outcome{o}
 	}
-	seen := s.sightings(ctx, via, 0, samples)
-	if len(largestSource(seen)) < fewestSamples && got(seen) >= fewestSamples {
-		seen = append(seen, s.sightings(ctx, via, samples, maxSamples)...)
+	seen := s.sightings(ctx, via, samples)
+	if len(largestSource(seen)) < fewestToPass && got(seen) >= fewestToPass {
+		seen = append(seen, s.sightings(ctx, via, samples)...)
 	}
-	return []Outcome{judgePredictable(via, seen)}
+	return []Outcome{judgePredictable(via, s.Addr(), seen)}
+}
+
+// sightings asks for n fresh reporting names and gives what the collector saw.
+// A lost one is no loss: it gets one short try, and others go on one at a time
+// for as long as a question may take.
+func (s *Session) sightings(ctx context.Context, via exposure.Transport, n int) []sighting {
+	z := *s.Opts.Collector
+	start, step := time.Now(), resolving
+	var out []sighting
+	for len(out) < n && (len(out) == 0 || time.Since(start) < s.Timeout()) {
+		batch := make([]sighting, min(step, n-len(out)))
+		var wg sync.WaitGroup
+		for i := range batch {
+			wg.Go(func() { batch[i] = sight(z, s.brief(ctx, via, resolve(z.Name(nonce.Who), dnswire.TypeTXT))) })
+		}
+		wg.Wait()
+		for _, v := range batch {
+			if v.answer.Msg == nil {
+				step = 1
+			}
+		}
+		out = append(out, batch...)
+	}
+	return out
+}
+
+// brief asks once, with a part of the usual patience.
+func (s *Session) brief(ctx context.Context, via exposure.Transport, q dnswire.Query) dialogue.Answer {
+	defer s.admit()()
+	return s.Fresh(ctx, via, s.Port(), q, func(r *exchange.Request) {
+		r.Timeouts = []time.Duration{s.Timeout() * 2 / 5}
+	})
 }
 
 // got counts the samples that brought a report.
@@ -77,9 +115,9 @@ func largestSource(seen []sighting) []sighting {
 	return most
 }
 
-func judgePredictable(via exposure.Transport, seen []sighting) Outcome {
+func judgePredictable(via exposure.Transport, target netip.Addr, seen []sighting) Outcome {
 	mine := largestSource(seen)
-	if len(mine) < fewestSamples {
+	if len(mine) < fewestToFail {
 		return notTested(via, tooFew(seen, len(mine)))
 	}
 	ports, ids := make([]uint16, len(mine)), make([]uint16, len(mine))
@@ -89,8 +127,11 @@ func judgePredictable(via exposure.Transport, seen []sighting) Outcome {
 	// The narrowest range that is usual for ports is 49152 to 65535 (RFC 6335).
 	const portRange, idRange = 16384, 65536
 	port, id := patternOf(ports, portRange), patternOf(ids, idRange)
-	from := mine[0].Source.Addr().String()
+	from := whose(mine[0].Source.Addr(), target)
 	if port.kind == random && id.kind == random {
+		if len(mine) < fewestToPass {
+			return notTested(via, tooFew(seen, len(mine)))
+		}
 		return pass(via, fmt.Sprintf("%d questions from %s: ports %s; IDs %s", len(mine), from, port, id))
 	}
 	o := fail(via, fmt.Sprintf("%d questions from %s: ports %s; IDs %s", len(mine), from, port, id))
@@ -106,17 +147,27 @@ func judgePredictable(via exposure.Transport, seen []sighting) Outcome {
 	return o
 }
 
+// whose names the asking address, and says when it is another resolver's: then
+// that one has to be mended.
+func whose(source, target netip.Addr) string {
+	target = target.Unmap().WithZone("")
+	if source.Is4() == target.Is4() && source != target {
+		return source.String() + " (not the server's address, see FWD-2)"
+	}
+	return source.String()
+}
+
 func tooFew(seen []sighting, most int) string {
 	stream := 0
 	for _, v := range seen {
 		switch {
-		case v.err != nil && got(seen) < fewestSamples:
+		case v.err != nil && got(seen) < fewestToPass:
 			return fmt.Sprintf("only %d of %d questions brought a report: %v", got(seen), len(seen), v.err)
 		case v.Stream:
 			stream++
 		}
 	}
-	if stream > 0 && got(seen)-stream < fewestSamples {
+	if stream > 0 && got(seen)-stream < fewestToPass {
 		return fmt.Sprintf("it asked the collector over TCP %d times, where ports are no secret", stream)
 	}
 	return fmt.Sprintf("its questions come from many addresses, at most %d of %d from one: too few to judge", most, got(seen))

@@ -45,26 +45,31 @@ func (p pattern) String() string {
 	return fmt.Sprintf("look random: %d different in %d, %d to %d", p.distinct, p.n, p.low, p.high)
 }
 
-// Limits of the tests. With n = 16 samples, drawn evenly from at least 8192
-// values (or, for the set test, from 1024), each objects to a good resolver
-// with the probability given; more samples make it smaller.
+// Limits of the tests. Each objects to a good source with a chance below
+// 1e-7 from 8 samples on, and more samples make it smaller.
 const (
+	// A step is small by chance with 128/8192 when at least 8192 values are
+	// drawn evenly; five of seven with 2e-8.
 	smallStep = 64
-	// stepShare of the n-1 differences must be small: for 8192 values one is
-	// small by chance with 128/8192, 9 of 15 with less than 3e-13.
 	stepShare = 0.6
-	// maxFixed bits may stay the same: five do in 16 even samples with
-	// C(16,5) * (2^-15)^5 < 1e-18. Ranges of ports fix up to two.
-	maxFixed = 4
+	// usualFixed bits stay the same in the narrowest usual range of ports.
+	usualFixed = 2
 	// smallestSet is the least number of values that is not called small.
 	smallestSet = 1024
-	// error rate of the set test; see chanceOfFew.
-	setError = 1e-7
+	// objection is the chance allowed to the tests that compute theirs.
+	objection = 1e-7
+	// widest spread, as a share of the width, that is called narrow.
+	widest = 0.25
 )
 
+// narrowShare is the share of the width within which n even samples stay with
+// the chance allowed: n*r^(n-1) bounds that chance for a share r.
+func narrowShare(n int) float64 {
+	return min(widest, math.Pow(objection/float64(n), 1/float64(n-1)))
+}
+
 // patternOf tests a row of numbers that a good source draws evenly from at
-// least width values. A spread below a quarter of that has the chance
-// n*(1/4)^(n-1), 1.5e-8 for 16 samples.
+// least width values. It needs two or more.
 func patternOf(row []uint16, width int) pattern {
 	p := pattern{n: len(row), low: slices.Min(row), high: slices.Max(row)}
 	sorted := slices.Clone(row)
@@ -87,9 +92,9 @@ func patternOf(row []uint16, width int) pattern {
 		p.kind = constant
 	case float64(p.steps) >= stepShare*float64(p.n-1):
 		p.kind = counting
-	case chanceOfFew(p.n, p.distinct, smallestSet) < setError, p.fixed > maxFixed:
+	case chanceOfFew(p.n, p.distinct, smallestSet) < objection, chanceOfFixed(p.n, p.fixed) < objection:
 		p.kind = few
-	case int(p.high)-int(p.low) < width/4:
+	case float64(p.high-p.low) < narrowShare(p.n)*float64(width):
 		p.kind = narrow
 	}
 	return p
@@ -113,4 +118,19 @@ func chanceOfFew(n, most, size int) float64 {
 		sum += seen[k]
 	}
 	return math.Min(sum, 1)
+}
+
+// chanceOfFixed bounds the chance that so many bits stay the same in n even
+// draws: each does with 2^-(n-1), beyond those that the range itself fixes.
+func chanceOfFixed(n, fixed int) float64 {
+	const free = 16 - usualFixed
+	more := fixed - usualFixed
+	if more <= 0 {
+		return 1
+	}
+	ways := 1.0
+	for i := range more {
+		ways *= float64(free-i) / float64(i+1)
+	}
+	return ways * math.Pow(2, -float64(more*(n-1)))
 }

@@ -34,11 +34,11 @@ func runRebind(ctx context.Context, s *Session) []Outcome {
 	z := *s.Opts.Collector
 	var questions []dnswire.Query
 	for _, k := range nonce.Private() {
-		rrtype := uint16(dnswire.TypeA)
+		q := resolve(z.Name(k), dnswire.TypeA)
 		if k == nonce.PrivateFD {
-			rrtype = dnswire.TypeAAAA
+			q.Type = dnswire.TypeAAAA
 		}
-		questions = append(questions, resolve(z.Name(k), rrtype))
+		questions = append(questions, q)
 	}
 	return []Outcome{judgeRebind(z, via, s.askAll(ctx, via, questions...))}
 }
@@ -86,7 +86,7 @@ func privateNetwork(k nonce.Kind) string {
 		return "127.0.0.0/8"
 	case nonce.PrivateFD:
 		return "fd00::/8"
-	case nonce.Plain, nonce.Who, nonce.Missing, nonce.Bogus:
+	case nonce.Plain, nonce.Who, nonce.Who4, nonce.Who6, nonce.Missing, nonce.Bogus:
 	}
 	return string(k)
 }
@@ -96,7 +96,7 @@ func rebindFixes() Fixes {
 		"":               advice("Drop private addresses from answers for public names, with exceptions for your own inner zones."),
 		exposure.BIND:    configure(exposure.BIND, "Refuse private addresses in answers, except for your own zones.", "options {\n    deny-answer-addresses { 10.0.0.0/8; 172.16.0.0/12; 192.168.0.0/16; 169.254.0.0/16; 127.0.0.0/8; fd00::/8; fe80::/10; ::1; } except-from { \"inner.example.net\"; };\n};"),
 		exposure.Unbound: configure(exposure.Unbound, "Name the private networks, and the zones that may use them.", "server:\n    private-address: 10.0.0.0/8\n    private-address: 172.16.0.0/12\n    private-address: 192.168.0.0/16\n    private-address: 169.254.0.0/16\n    private-address: 127.0.0.0/8\n    private-address: fd00::/8\n    private-address: fe80::/10\n    private-address: ::1\n    private-domain: \"inner.example.net\""),
-		exposure.Dnsmasq: configure(exposure.Dnsmasq, "Stop private answers from upstream, with exceptions for your own zones.", "stop-dns-rebind\nrebind-localhost-ok\nrebind-domain-ok=/inner.example.net/"),
-		exposure.PDNSRec: configure(exposure.PDNSRec, "The recursor has no such setting; drop the answers in a Lua hook.", "lua-dns-script=/etc/powerdns/rebind.lua\n-- rebind.lua:\nprivate = newNMG()\nprivate:addMasks({\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\", \"127.0.0.0/8\", \"fd00::/8\"})\nfunction postresolve(dq)\n  for _, record in ipairs(dq:getRecords()) do\n    if (record.type == pdns.A or record.type == pdns.AAAA) and private:match(newCA(record:getContent())) then\n      dq.rcode = pdns.REFUSED\n      dq:setRecords({})\n      return true\n    end\n  end\n  return false\nend"),
+		exposure.Dnsmasq: configure(exposure.Dnsmasq, "Stop private answers from upstream, with exceptions for your own zones.", "stop-dns-rebind\nrebind-domain-ok=/inner.example.net/"),
+		exposure.PDNSRec: configure(exposure.PDNSRec, "The recursor has no such setting; drop the answers in a Lua hook, here /etc/powerdns/rebind.lua, and load it with lua-dns-script=/etc/powerdns/rebind.lua (recursor.lua_dns_script in YAML).", "private = newNMG()\nprivate:addMasks({\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\", \"127.0.0.0/8\", \"fd00::/8\"})\nfunction postresolve(dq)\n  for _, record in ipairs(dq:getRecords()) do\n    if (record.type == pdns.A or record.type == pdns.AAAA) and private:match(newCA(record:getContent())) then\n      dq.rcode = pdns.REFUSED\n      dq:setRecords({})\n      return true\n    end\n  end\n  return false\nend"),
 	}
 }

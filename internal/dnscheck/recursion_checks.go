@@ -35,7 +35,7 @@ func recursionChecks() []Check {
 		Fixes:     lyingFixes(),
 		References: []exposure.Reference{
 			rfc("1034", "4.3.2", "what a server may answer"),
-			rfc("4924", "2.5.2", "harm of altered answers"),
+			rfc("4924", "", "the harm of altering what passes through"),
 		},
 		Run: func(ctx context.Context, s *Session) []Outcome {
 			return s.Each(func(via exposure.Transport) Outcome {
@@ -94,7 +94,7 @@ func judgeLie(r Recursion, via exposure.Transport, collector bool) Outcome {
 			o.Reason += "; the answer came from " + r.Via.Addr().String() + " (see FWD-1)"
 		}
 		return o
-	case r.Genuine:
+	case r.Genuine && !r.Via.IsValid():
 		return pass(via, "the address of a fresh name is the one the collector computes")
 	case r.Status == exposure.Pass:
 		return notTested(via, "does not apply: it resolves nothing for this vantage ("+r.Reason+")")

@@ -36,6 +36,10 @@ func (p probes) judge(z *nonce.Zone, stableName string) Recursion {
 		return stable
 	}
 	switch {
+	case fresh.Genuine && stable.Open(): // a forwarder that keeps the flags of what it is told
+		stable.Genuine, stable.Confidence = true, exposure.High
+	case fresh.Genuine && stable.Status == exposure.Pass:
+		stable.Reason = "it is your collector itself: it answers for its zone with authority, and else: " + stable.Reason
 	case fresh.Lie.IsValid():
 		stable.Lie = fresh.Lie
 		if stable.Status == exposure.NotTested {
@@ -51,13 +55,16 @@ func (p probes) judge(z *nonce.Zone, stableName string) Recursion {
 
 // judgeFresh judges the answer to a name that nobody had asked before.
 func judgeFresh(z nonce.Zone, name string, a dialogue.Answer) Recursion {
-	if r, done := judgeRefusal(a); done {
+	got, want := addresses(a.Msg), z.Addr4(name)
+	right := len(got) > 0 && !wrong(got, want).IsValid()
+	if right && a.Msg.Authoritative && !a.Msg.RecursionAvailable {
+		return Recursion{Status: exposure.NotTested, Genuine: true, Reason: "it answers for the collector's zone with authority and offers no recursion: it may be the collector itself"}
+	}
+	if r, done := judgeRefusal(a); done && !right {
 		return r
 	}
-	got := addresses(a.Msg)
-	want := z.Addr4(name)
 	switch {
-	case len(got) > 0 && !wrong(got, want).IsValid():
+	case right:
 		return Recursion{
 			Status: exposure.Fail, Confidence: exposure.High, Genuine: true,
 			Reason: "it resolved a name that only your collector knows and nobody had asked before",

@@ -53,7 +53,7 @@ func unfit(r Recursion) string {
 	switch {
 	case r.Via.IsValid():
 		return fmt.Sprintf("the answers come from %s, which was not asked (see FWD-1); it is not part of this assessment and gets no packets", r.Via.Addr())
-	case r.Genuine:
+	case r.Genuine && r.Open():
 		return ""
 	case r.Status == exposure.Pass:
 		return "recursion is refused from here; assess it also from a network that it serves"
@@ -65,15 +65,29 @@ func unfit(r Recursion) string {
 	return r.Reason
 }
 
-// askAll asks several questions at once.
+// resolving is how many questions a resolver is given at once: modest, because
+// each makes it ask others, and some drop what is more.
+const resolving = 4
+
+// askAll asks several questions at once, as far as the resolver's share allows.
 func (s *Session) askAll(ctx context.Context, via exposure.Transport, questions ...dnswire.Query) []dialogue.Answer {
 	out := make([]dialogue.Answer, len(questions))
 	var wg sync.WaitGroup
 	for i, q := range questions {
-		wg.Go(func() { out[i] = s.Ask(ctx, via, q) })
+		wg.Go(func() {
+			defer s.admit()()
+			out[i] = s.Ask(ctx, via, q)
+		})
 	}
 	wg.Wait()
 	return out
+}
+
+// admit takes one of the resolver's shares and returns how to give it back.
+func (s *Session) admit() (leave func()) {
+	gate := s.gate.get(func() chan struct{} { return make(chan struct{}, resolving) })
+	gate <- struct{}{}
+	return func() { <-gate }
 }
 
 // genuine reports whether the answer holds exactly the collector's address.
@@ -84,17 +98,4 @@ func genuine(z nonce.Zone, a dialogue.Answer) bool {
 	}
 	got := addresses(a.Msg)
 	return want.IsValid() && len(got) > 0 && !wrong(got, want).IsValid()
-}
-
-// evidenceOf keeps answers with one note each; missing notes are empty.
-func evidenceOf(answers []dialogue.Answer, notes ...string) []exposure.Evidence {
-	out := make([]exposure.Evidence, 0, len(answers))
-	for i, a := range answers {
-		note := ""
-		if i < len(notes) {
-			note = notes[i]
-		}
-		out = append(out, a.Evidence(note))
-	}
-	return out
 }

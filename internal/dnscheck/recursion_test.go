@@ -41,6 +41,10 @@ func TestJudgeRecursion(t *testing.T) {
 	}{
 		{"resolved", []string{"NOERROR ra", right}, nil, exposure.Fail, exposure.High, true, false},
 		{"resolved without RA", []string{"NOERROR", right}, nil, exposure.Fail, exposure.High, true, false},
+		{"the collector itself", []string{"NOERROR aa", right}, []string{"REFUSED"}, exposure.Pass, exposure.High, false, false},
+		{"a forwarder that keeps flags", []string{"NOERROR aa", right}, []string{"NOERROR", stableRight}, exposure.Fail, exposure.High, true, false},
+		{"an answer with AA and RA", []string{"NOERROR aa ra", right}, nil, exposure.Fail, exposure.High, true, false},
+		{"the collector, stable name silent", []string{"NOERROR aa", right}, []string{"-"}, exposure.NotTested, "", false, false},
 		{"refused", []string{"REFUSED"}, nil, exposure.Pass, exposure.High, false, false},
 		{"refused though RA", []string{"REFUSED ra"}, nil, exposure.Pass, exposure.High, false, false},
 		{"not authoritative", []string{"NOTAUTH"}, nil, exposure.Pass, exposure.High, false, false},

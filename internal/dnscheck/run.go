@@ -14,7 +14,10 @@ import (
 // Catalogue returns every check, in the order of the documentation.
 func Catalogue() []Check {
 	return slices.Concat(
-		identityChecks(), recursionChecks(), forwarderChecks(), snoopChecks(), predictChecks(), validateChecks(), subnetChecks(), hijackChecks(), rebindChecks(), transferChecks(), updateChecks(),
+		identityChecks(), recursionChecks(), forwarderChecks(), snoopChecks(), predictChecks(), validateChecks(), subnetChecks(), hijackChecks(), rebindChecks(), transferChecks(), updateChecks(), notifyChecks(),
+		referralChecks(), amplifyChecks(), rateLimitChecks(), walkChecks(), dnssecChecks(),
+		streamChecks(), ednsChecks(), cookieChecks(), wildcardChecks(), privateChecks(),
+		encryptedChecks(), mdnsChecks(), controlChecks(),
 	)
 }
 

@@ -36,6 +36,9 @@ type Options struct {
 	LookupPTR func(ctx context.Context, addr netip.Addr) []string
 	// Dial opens streams for checks that speak HTTP or TLS to a related port.
 	Dial StreamDialer
+	// OnLink reports whether no router stands between the vantage and addr; nil:
+	// not known. MDN-1 needs it.
+	OnLink func(addr netip.Addr) bool
 	// Credentials opts in to CTL-4.
 	Credentials bool
 }
@@ -48,9 +51,11 @@ type Session struct {
 	Opts   Options
 
 	zones     once[[]Zone]
+	transfers sync.Mutex         // held while transfer questions are asked
+	madeUp    once[string]       // the label that no zone holds, see absent
 	recursion [2]once[Recursion] // by transport: UDP, TCP
 	chaos     once[map[string]dialogue.Answer]
-	whoNames  once[[]string] // names whose answers report how the query reached the collector
+	gate      once[chan struct{}] // bounds what a resolver has to resolve for us at once
 }
 
 // NewSession prepares the checks of one server.

@@ -21,7 +21,7 @@ func snoopChecks() []Check {
 		Rationale:  "Low: it tells habits, not contents, and whoever may resolve here can learn the same from times to live.",
 		Safety:     Safe,
 		Fixes:      snoopFixes(),
-		References: []exposure.Reference{rfc("1035", "4.1.1", "recursion desired"), rfc("7626", "2.5.2", "what resolvers reveal of their users")},
+		References: []exposure.Reference{rfc("1035", "4.1.1", "recursion desired"), rfc("9076", "", "what resolvers reveal of their users")},
 		Run:        runSnoop,
 	}}
 }

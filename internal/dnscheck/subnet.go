@@ -68,6 +68,6 @@ func subnetFixes() Fixes {
 		exposure.PDNSRec: configure(exposure.PDNSRec, "Accept the option from trusted front ends only, and send it to nobody.", "use-incoming-edns-subnet=no\nedns-subnet-allow-list="),
 		exposure.Dnsmasq: configure(exposure.Dnsmasq, "Remove the option that clients send (version 2.86 and later), or replace it with one that says nothing.", "strip-subnet\n# or:\nadd-subnet=0,0"),
 		exposure.BIND:    configure(exposure.BIND, "Open-source BIND sends no client subnet; look at the forwarders behind it.", "options {\n    // forwarders that pass the option on see only BIND's own questions\n    forwarders { 192.0.2.53; };\n};"),
-		exposure.CoreDNS: configure(exposure.CoreDNS, "forward passes options on unchanged; strip the client subnet.", ". {\n    rewrite edns0 subnet unset\n    forward . 192.0.2.53\n}"),
+		exposure.CoreDNS: configure(exposure.CoreDNS, "forward passes options on unchanged; replace the client's by its own network.", ". {\n    rewrite edns0 subnet replace 24 56\n    forward . 192.0.2.53\n}"),
 	}
 }

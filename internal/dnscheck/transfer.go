@@ -3,6 +3,7 @@ package dnscheck
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"reconshield/internal/dialogue"
 	"reconshield/internal/dnswire"
@@ -26,19 +27,61 @@ func transferChecks() []Check {
 			rfc("9103", "", "zone transfer over TLS"),
 		},
 		Run: runTransfer,
+	}, {
+		ID:    "XFR-2",
+		Title: "Zone transfer allowed to anyone (full transfer begun)",
+		Finds: "A zone that this vantage may transfer, confirmed by an AXFR of which only the first message is read; then the connection is closed. For servers that do not know IXFR, where XFR-1 proves nothing.",
+		Why:   "A transfer hands over every name of the zone at once: hosts, internal naming, forgotten systems. It is the first thing an attacker asks for.",
+
+		Severity:  exposure.HighSev,
+		Rationale: "High: the whole zone content is readable by anyone who asks. Opt-in, because the server begins to send the zone and logs it.",
+		Safety:    Intrusive, OptIn: true,
+		Fixes: transferFixes(),
+		References: []exposure.Reference{
+			rfc("5936", "2.2", "AXFR responses: the first message begins with the SOA"),
+			rfc("5936", "5", "authorisation"),
+		},
+		Run: func(ctx context.Context, s *Session) []Outcome {
+			return s.overStream(ctx, func(z Zone) Outcome {
+				q := dnswire.Query{Name: z.Name, Type: dnswire.TypeAXFR}
+				return judgeFullTransfer(s.Ask(ctx, exposure.TCP, q), z)
+			})
+		},
 	}}
 }
 
 func runTransfer(ctx context.Context, s *Session) []Outcome {
-	via := s.Stream()
-	if via == "" {
+	return s.overStream(ctx, func(z Zone) Outcome { return judgeTransfer(s.Ask(ctx, exposure.TCP, ixfr(z)), z) })
+}
+
+// overStream runs f for one zone after the other if TCP speaks DNS: servers
+// have few places for transfers (BIND ten), and an occupied one reads as a
+// failure. After silence the rest is not asked.
+func (s *Session) overStream(ctx context.Context, f func(z Zone) Outcome) []Outcome {
+	if s.Stream() == "" {
 		return []Outcome{notTested(exposure.TCP, "no DNS was proven on tcp/53, and a transfer needs it")}
 	}
 	zones := s.Zones(ctx)
 	if len(zones) == 0 {
-		return []Outcome{notTested(via, s.noZone())}
+		return []Outcome{notTested(exposure.TCP, s.noZone())}
 	}
-	return forZones(zones, func(z Zone) Outcome { return transferOf(ctx, s, z) })
+	s.transfers.Lock()
+	defer s.transfers.Unlock()
+	out := make([]Outcome, len(zones))
+	silent := ""
+	for i, z := range zones {
+		if silent != "" {
+			out[i] = notTested(exposure.TCP, "not asked, because "+silent+" met no answer: run again with --zone "+z.Name)
+		} else {
+			before := time.Now()
+			out[i] = f(z)
+			if out[i].Status == exposure.NotTested && time.Since(before) >= s.Timeout() {
+				silent = z.Name
+			}
+		}
+		out[i].Subject = z.Name
+	}
+	return out
 }
 
 // ixfr asks for the changes since the zone's current serial: there are none,
@@ -50,24 +93,39 @@ func ixfr(z Zone) dnswire.Query {
 	}}}
 }
 
-func transferOf(ctx context.Context, s *Session, z Zone) Outcome {
-	a := s.Ask(ctx, exposure.TCP, ixfr(z))
-	return judgeTransfer(a, z)
-}
+const tryFull = "; --check XFR-2 asks for an AXFR and reads its first message only"
 
 func judgeTransfer(a dialogue.Answer, z Zone) Outcome {
 	switch {
 	case a.Msg == nil:
-		return notTested(exposure.TCP, "the IXFR question met no answer: "+a.Outcome())
+		return notTested(exposure.TCP, "the IXFR question met no answer: "+a.Outcome()+tryFull)
 	case a.Is(dnswire.RcodeNoError) && startsWithSOA(a.Msg, z.Name):
 		return fail(exposure.TCP, fmt.Sprintf("an IXFR from serial %d was answered with the zone's SOA: transfers are allowed from here", z.SOA.Serial),
 			a.Evidence("an allowed transfer that is up to date is one SOA; nothing else of the zone was asked for"))
 	case a.Is(dnswire.RcodeRefused), a.Is(dnswire.RcodeNotAuth):
 		return pass(exposure.TCP, "transfer denied: "+a.Outcome())
 	case a.Is(dnswire.RcodeNotImp), a.Is(dnswire.RcodeFormErr):
-		return notTested(exposure.TCP, "the server does not know IXFR ("+a.Outcome()+"); --check XFR-2 asks for an AXFR and reads its first message only")
+		return notTested(exposure.TCP, "the server does not know IXFR ("+a.Outcome()+")"+tryFull)
+	case a.Is(dnswire.RcodeNoError) && len(a.Msg.Answer) == 0:
+		// dnsmasq takes IXFR for an ordinary type that the name does not have.
+		return notTested(exposure.TCP, "the server does not know IXFR (an empty answer)"+tryFull)
 	}
-	return notTested(exposure.TCP, "the answer to IXFR proves neither: "+a.Outcome())
+	return notTested(exposure.TCP, "the answer to IXFR proves neither: "+a.Outcome()+tryFull)
+}
+
+// judgeFullTransfer keeps nothing of the zone but its SOA.
+func judgeFullTransfer(a dialogue.Answer, z Zone) Outcome {
+	switch {
+	case a.Msg == nil:
+		return notTested(exposure.TCP, "the AXFR question met no answer ("+a.Outcome()+"): some servers close the connection to deny it, but that is not proof")
+	case a.Is(dnswire.RcodeNoError) && startsWithSOA(a.Msg, z.Name):
+		e := a.Evidence("only the first message was read; the records after the SOA are not kept")
+		e.Raw = nil
+		return fail(exposure.TCP, fmt.Sprintf("an AXFR is answered: the first message begins with the SOA and has %d records", len(a.Msg.Answer)), e)
+	case a.Is(dnswire.RcodeRefused), a.Is(dnswire.RcodeNotAuth), a.Is(dnswire.RcodeNotImp):
+		return pass(exposure.TCP, "transfer denied: "+a.Outcome())
+	}
+	return notTested(exposure.TCP, "the answer to AXFR proves neither: "+a.Outcome())
 }
 
 func startsWithSOA(m *dnswire.Message, zone string) bool {

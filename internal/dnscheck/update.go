@@ -2,8 +2,10 @@ package dnscheck
 
 import (
 	"context"
+	"slices"
 	"sync"
 
+	"reconshield/internal/dialogue"
 	"reconshield/internal/dnswire"
 	"reconshield/internal/exposure"
 )
@@ -16,7 +18,7 @@ func updateChecks() []Check {
 		Why:   "Whoever may update the zone may point any name of it, mail included, at a machine of their own.",
 
 		Severity:  exposure.Critical,
-		Rationale: "Critical: unauthenticated write access to the zone. Where the server's order of checks makes the answer ambiguous it is reported with medium confidence and as high.",
+		Rationale: "Critical: unauthenticated write access to the zone. Where the order in which a server looks at permission makes the answer ambiguous (BIND before 9.18.11, Windows DNS) it is called probable: high, with medium confidence. BIND with update-policy accepts an empty update over TCP from anyone, as each record is judged on its own: when UDP is denied, TCP alone proves nothing.",
 		Safety:    Standard,
 		Fixes:     updateFixes(),
 		References: []exposure.Reference{
@@ -28,18 +30,57 @@ func updateChecks() []Check {
 }
 
 func runUpdate(ctx context.Context, s *Session) []Outcome {
+	if s.Any() == "" {
+		return []Outcome{notTested("", noDNS)}
+	}
 	zones := s.Zones(ctx)
 	if len(zones) == 0 {
 		return []Outcome{notTested(s.Any(), s.noZone())}
 	}
-	var out []Outcome
-	for _, via := range s.Server.Spoken {
-		out = append(out, forZones(zones, func(z Zone) Outcome { return updateOf(ctx, s, via, z) })...)
+	perZone := make([][]Outcome, len(zones))
+	var wg sync.WaitGroup
+	for i, z := range zones {
+		wg.Go(func() { perZone[i] = updatesOf(ctx, s, z) })
 	}
-	if len(out) == 0 {
-		return []Outcome{notTested("", "no DNS was proven on port 53")}
+	wg.Wait()
+	return slices.Concat(perZone...)
+}
+
+// updatesOf asks over each transport and weighs the answers together.
+func updatesOf(ctx context.Context, s *Session, z Zone) []Outcome {
+	asked := make([]updateAnswers, len(s.Server.Spoken))
+	var wg sync.WaitGroup
+	for i, via := range s.Server.Spoken {
+		wg.Go(func() {
+			asked[i].via, asked[i].prerequisite = via, s.Ask(ctx, via, prerequisiteOnly(z))
+			if asked[i].prerequisite.Is(dnswire.RcodeYXDomain) {
+				asked[i].empty = s.Ask(ctx, via, emptyUpdate(z))
+			}
+		})
+	}
+	wg.Wait()
+	out := make([]Outcome, len(asked))
+	deniedOverUDP := false
+	for i, u := range asked {
+		out[i] = judgeUpdate(u, s.Product(), s.Version())
+		out[i].Subject = z.Name
+		deniedOverUDP = deniedOverUDP || u.via == exposure.UDP && out[i].Status == exposure.Pass
+	}
+	for i := range out {
+		if deniedOverUDP && out[i].Transport == exposure.TCP && out[i].Status == exposure.Fail {
+			out[i] = notTested(exposure.TCP, "an empty UPDATE is accepted over TCP but denied over UDP: each record is judged on its own (BIND: update-policy), and what it grants shows only in a change; read the update-policy for rules like tcp-self")
+			out[i].Subject = z.Name
+		}
 	}
 	return out
+}
+
+// Version is the identified version, empty when unknown.
+func (s *Session) Version() string {
+	if s.Server.Identity == nil {
+		return ""
+	}
+	return s.Server.Identity.Version
 }
 
 // prerequisiteOnly demands that the zone's apex not exist, which can never
@@ -54,43 +95,60 @@ func emptyUpdate(z Zone) dnswire.Query {
 	return dnswire.Query{Opcode: dnswire.OpUpdate, Name: z.Name, Type: dnswire.TypeSOA}
 }
 
-func updateOf(ctx context.Context, s *Session, via exposure.Transport, z Zone) Outcome {
-	first := s.Ask(ctx, via, prerequisiteOnly(z))
+// updateAnswers are the answers to the two questions over one transport; the
+// second is asked only after YXDOMAIN to the first.
+type updateAnswers struct {
+	via                 exposure.Transport
+	prerequisite, empty dialogue.Answer
+}
+
+func judgeUpdate(u updateAnswers, product exposure.Product, version string) Outcome {
+	first, second := u.prerequisite, u.empty
 	switch {
 	case first.Msg == nil:
-		return notTested(via, "an UPDATE met no answer ("+first.Outcome()+"): the server drops the opcode or the client, which is not proof of a refusal")
-	case first.Is(dnswire.RcodeRefused), first.Is(dnswire.RcodeNotAuth), first.Is(dnswire.RcodeNotImp):
-		return pass(via, "update denied: "+first.Outcome())
+		return notTested(u.via, "an UPDATE met no answer ("+first.Outcome()+"): the server drops the opcode or the client, which is not proof of a refusal; see the server's own settings for dynamic update")
+	case denied(first):
+		return pass(u.via, "update denied: "+first.Outcome())
 	case first.Is(dnswire.RcodeNoError):
 		// NOERROR to a prerequisite that cannot hold: it was not evaluated, so
 		// the answer says nothing of permission.
-		return notTested(via, "the server ignores prerequisites (NOERROR), so its answer proves nothing")
+		return notTested(u.via, "the server ignores prerequisites (NOERROR), so its answer proves nothing; see the server's own settings for dynamic update")
 	case !first.Is(dnswire.RcodeYXDomain):
-		return notTested(via, "the answer to UPDATE proves neither: "+first.Outcome())
-	}
-	second := s.Ask(ctx, via, emptyUpdate(z))
-	evidence := []exposure.Evidence{
-		first.Evidence("the prerequisite was evaluated and failed as it must; no change was asked for"),
-		second.Evidence("an update with no content"),
-	}
-	switch {
-	case second.Is(dnswire.RcodeNoError):
-		o := fail(via, "an UPDATE from here is evaluated and an empty one is accepted", evidence...)
-		if s.Product() == exposure.BIND && checksPermissionLate(s.Server.Identity.Version) {
-			o.Confidence, o.Severity = exposure.Medium, exposure.HighSev
-			o.Reason = "probable: an empty UPDATE is accepted, but this BIND checks permission only when there is a record to change"
-		}
-		return o
+		return notTested(u.via, "the answer to UPDATE proves neither: "+first.Outcome())
 	case second.Msg == nil:
-		return notTested(via, "prerequisites are evaluated, but the empty UPDATE met no answer: "+second.Outcome())
+		return notTested(u.via, "prerequisites are evaluated, but the empty UPDATE met no answer: "+second.Outcome()+"; run again")
+	case denied(second):
+		return pass(u.via, "prerequisites are evaluated, but an update is denied: "+second.Outcome())
+	case !second.Is(dnswire.RcodeNoError):
+		return notTested(u.via, "the answer to an empty UPDATE proves neither: "+second.Outcome())
 	}
-	return pass(via, "prerequisites are evaluated, but the update itself is denied: "+second.Outcome())
+	o := fail(u.via, "an UPDATE from here is evaluated and an empty one is accepted",
+		first.Evidence("the prerequisite was evaluated and failed as it must; no change was asked for"),
+		second.Evidence("an update with no content: accepted"))
+	if permissionLate(product, version) {
+		o.Confidence, o.Severity = exposure.Medium, exposure.HighSev
+		o.Reason = "probable: an empty UPDATE is accepted, but " + ProductName(product) + " " + version +
+			" may look at permission only when there is a record to change; read its settings for this zone"
+	}
+	return o
 }
 
-// checksPermissionLate reports whether this BIND version grants an update that
-// has nothing to change before it looks at the access list.
-func checksPermissionLate(version string) bool {
-	return versionBelow(version, 9, 11)
+func denied(a dialogue.Answer) bool {
+	return a.Is(dnswire.RcodeRefused) || a.Is(dnswire.RcodeNotAuth) || a.Is(dnswire.RcodeNotImp)
+}
+
+// permissionLate reports whether the server may accept an update that changes
+// nothing without a look at who asks: BIND before 9.16.37 and 9.18.11 checked
+// permission after the prerequisites and record by record, and Windows with
+// secure updates only lets clients test prerequisites.
+func permissionLate(product exposure.Product, version string) bool {
+	switch product { //nolint:exhaustive // all others look first
+	case exposure.WindowsDNS:
+		return true
+	case exposure.BIND:
+		return version != "" && (patchBelow(version, 9, 16, 37) || patchBelow(version, 9, 18, 11) && !patchBelow(version, 9, 17, 0))
+	}
+	return false
 }
 
 // forZones runs f for each zone concurrently and puts the zone into the outcome.

@@ -64,8 +64,12 @@ func (s *Session) chain(ctx context.Context, via exposure.Transport, zone string
 		q.CD, q.EDNS = true, &dnswire.EDNS{UDPSize: maxEDNS, DO: true}
 		a := s.Ask(ctx, via, q)
 		parent := signerOfDS(a.Msg, zone)
-		if parent == "" {
-			return fmt.Errorf("no signed DS record of %s is to be had (%s)", trimDot(zone), a.Outcome())
+		switch {
+		case parent != "":
+		case a.Is(dnswire.RcodeNoError) && dnswire.Has(a.Msg.Answer, dnswire.TypeDS):
+			return fmt.Errorf("it passes on the DS record of %s without a signature, so the chain of trust cannot be followed through it", trimDot(zone))
+		default:
+			return fmt.Errorf("no validator could have noticed: there is no DS record of %s (%s); put it into the parent zone (reconshield collector --print-ds)", trimDot(zone), a.Outcome())
 		}
 		if parent == "." {
 			return nil
@@ -122,10 +126,12 @@ func judgeAccepted(via exposure.Transport, t trials) Outcome {
 	switch {
 	case t.good.Msg.AuthenticatedData:
 		o.Summary = "It marks answers as authentic (AD), yet accepts an answer whose signature is wrong."
-	case t.dnskey.Msg == nil || !dnswire.Has(t.dnskey.Msg.Answer, dnswire.TypeDNSKEY):
+	case t.dnskey.Msg == nil:
+		return notTested(via, "it accepts a wrong signature, but the zone's key was not to be had through it: "+t.dnskey.Outcome())
+	case !dnswire.Has(t.dnskey.Msg.Answer, dnswire.TypeDNSKEY):
 		return notTested(via, "the collector's zone is not signed as seen through this resolver ("+t.dnskey.Outcome()+"): start the collector with --dnssec-key")
 	case t.chain != nil:
-		return notTested(via, "it accepts a wrong signature, but no validator could have noticed: "+t.chain.Error()+"; put the DS record into the parent zone (reconshield collector --print-ds)")
+		return notTested(via, "it accepts a wrong signature, but "+t.chain.Error())
 	}
 	return o
 }

@@ -5,17 +5,23 @@ import (
 	"strings"
 )
 
-// versionBelow reports whether a dotted version is certainly lower than
-// major.minor; an unreadable version is not.
-func versionBelow(version string, major, minor int) bool {
-	parts := strings.SplitN(version, ".", 3)
-	if len(parts) < 2 {
-		return false
+// patchBelow reports whether a version such as "9.11.5-P4" is certainly lower
+// than major.minor.patch; an unreadable version is not.
+func patchBelow(version string, major, minor, patch int) bool {
+	want := [3]int{major, minor, patch}
+	parts := strings.SplitN(version, ".", len(want))
+	for i, w := range want {
+		if i >= len(parts) {
+			return i > 1 && w > 0
+		}
+		digits := len(parts[i]) - len(strings.TrimLeft(parts[i], "0123456789"))
+		n, err := strconv.Atoi(parts[i][:digits])
+		if err != nil {
+			return false
+		}
+		if n != w {
+			return n < w
+		}
 	}
-	a, errA := strconv.Atoi(parts[0])
-	b, errB := strconv.Atoi(parts[1])
-	if errA != nil || errB != nil {
-		return false
-	}
-	return a < major || a == major && b < minor
+	return false
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ type visit struct {
 	status int // 0 when there was no HTTP answer
 	to     string
 	body   string
-	header http.Header
+	login  string // the WWW-Authenticate header
 	err    error
 }
 
@@ -31,11 +32,10 @@ type visit struct {
 func (v visit) evidence(note string) exposure.Evidence {
 	e := exposure.Evidence{Transport: exposure.TCP, Query: "GET " + v.url, Note: note, BytesIn: len(v.body)}
 	const shown = 200
-	switch {
-	case v.status == 0:
+	if v.status == 0 {
 		e.Response = v.err.Error()
-	default:
-		e.Response = strings.TrimSpace(http.StatusText(v.status) + " " + strings.Join(strings.Fields(v.body[:min(len(v.body), shown)]), " "))
+	} else {
+		e.Response = strings.Join(append([]string{strconv.Itoa(v.status), http.StatusText(v.status)}, strings.Fields(v.body[:min(len(v.body), shown)])...), " ")
 	}
 	return e
 }
@@ -51,6 +51,9 @@ func (s *Session) visitPage(ctx context.Context, port uint16, path string, heade
 	v := visit{url: scheme + "://" + netip.AddrPortFrom(s.Addr(), port).String() + path}
 	if s.Opts.Dial == nil {
 		v.err = errors.New("this run opens no streams")
+		return v
+	}
+	if v.err = s.Pace(ctx); v.err != nil {
 		return v
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
@@ -77,7 +80,7 @@ func (s *Session) visitPage(ctx context.Context, port uint16, path string, heade
 	}
 	defer answer.Body.Close() //nolint:errcheck // read only
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxPage))
-	v.status, v.to, v.header, v.body, v.err = answer.StatusCode, answer.Header.Get("Location"), answer.Header, string(body), err
+	v.status, v.to, v.login, v.body, v.err = answer.StatusCode, answer.Header.Get("Location"), answer.Header.Get("WWW-Authenticate"), string(body), err
 	return v
 }
 
@@ -96,6 +99,9 @@ func (v visit) closedUnanswered() bool {
 func (s *Session) stream(ctx context.Context, port uint16, patience time.Duration) (c net.Conn, done func(), err error) {
 	if s.Opts.Dial == nil {
 		return nil, nil, errors.New("this run opens no streams")
+	}
+	if err := s.Pace(ctx); err != nil {
+		return nil, nil, err
 	}
 	dialing, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -42,11 +42,11 @@ type page struct {
 }
 
 func pages() []page {
-	pdns := []string{"pdns_auth_", "pdns_recursor_", "dnsdist_"}
 	return []page{
 		{"the statistics channel of BIND", []uint16{8053, 8080}, "/json/v1/status", []string{`"json-stats-version"`}, "server version, start time, zones and traffic", ""},
 		{"the statistics channel of BIND", []uint16{8053, 8080}, "/xml/v3/status", []string{"<statistics version="}, "server version, start time, zones and traffic", ""},
-		{"the metrics of PowerDNS", []uint16{8081, 8082, 8083}, "/metrics", pdns, "query volumes, cache and backend figures", ""},
+		{"the metrics of PowerDNS", []uint16{8081, 8082, 8083}, "/metrics", []string{"pdns_auth_", "pdns_recursor_"}, "query volumes, cache and backend figures", ""},
+		{"the metrics of dnsdist", []uint16{8083, 8082}, "/metrics", []string{"dnsdist_"}, "query volumes and the servers behind it", ""},
 		{"the API of PowerDNS", []uint16{8081, 8082, 8083}, "/api/v1/servers", []string{`"daemon_type"`}, "zones and configuration, and it changes them", exposure.HighSev},
 		{"the API of AdGuard Home", []uint16{3000, 80, 443}, "/control/status", []string{`"dns_addresses"`, `"protection_enabled"`}, "settings and the query log, and it changes them", exposure.HighSev},
 		{"the API of Technitium DNS", []uint16{5380}, "/api/user/session/get", []string{`"username"`}, "settings and zones, and it changes them", exposure.HighSev},
@@ -91,16 +91,24 @@ func usual(observed []exposure.Observation) []exposure.Observation {
 	})
 }
 
-// webPort visits the pages that may be on the port, one after another, and
-// ends when the port turns out not to speak HTTP.
+// webPort visits the pages that may be on the port, one after another and all
+// within the patience for one question, and ends when the port turns out not
+// to speak HTTP.
 func (s *Session) webPort(ctx context.Context, port uint16) []Outcome {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
 	var visits []visit
 	var asked []page
+	known := map[string]visit{} // two products may share a path
 	for _, p := range pages() {
 		if !slices.Contains(p.ports, port) {
 			continue
 		}
-		v := s.visitPage(ctx, port, p.path)
+		v, ok := known[p.path]
+		if !ok {
+			v = s.visitPage(ctx, port, p.path)
+			known[p.path] = v
+		}
 		visits, asked = append(visits, v), append(asked, p)
 		if v.status == 0 {
 			break
@@ -119,7 +127,7 @@ func judgeWeb(port uint16, asked []page, visits []visit) []Outcome {
 		proven := slices.ContainsFunc(p.contains, func(c string) bool { return strings.Contains(v.body, c) })
 		switch {
 		case v.status == http.StatusOK && proven:
-			told = append(told, fmt.Sprintf("%s answers %s without a login and tells %s", p.product, p.path, p.tells))
+			told = append(told, fmt.Sprintf("%s gives %s without a login: %s", p.path, p.product, p.tells))
 			worst.Evidence = append(worst.Evidence, v.evidence(""))
 			if p.severity != "" {
 				worst.Severity = p.severity

@@ -32,6 +32,7 @@ type (
 	Cookie     = dns.EDNS0_COOKIE
 	LocalOpt   = dns.EDNS0_LOCAL
 	EDE        = dns.EDNS0_EDE
+	Expire     = dns.EDNS0_EXPIRE
 )
 
 // Types (RFC 1035 section 3.2.2 and the IANA registry).
@@ -97,6 +98,7 @@ const (
 	OptionNSID   = dns.EDNS0NSID
 	OptionSubnet = dns.EDNS0SUBNET
 	OptionCookie = dns.EDNS0COOKIE
+	OptionExpire = dns.EDNS0EXPIRE
 )
 
 // TypeName is "AAAA" or "TYPE1234".

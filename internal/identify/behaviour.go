@@ -1,6 +1,7 @@
 package identify
 
 import (
+	"strconv"
 	"strings"
 
 	"reconshield/internal/dialogue"
@@ -30,7 +31,8 @@ func behaviourQuestions() map[string]dnswire.Query {
 const silent = "-"
 
 // signature is what tells servers apart in an answer: the code, the aa and ra
-// flags, and whether the question was repeated. It is empty when the question
+// flags, whether the question was repeated, and in a refusal the extended
+// error (RFC 8914). It is empty when the question
 // was not carried out.
 func signature(a dialogue.Answer) string {
 	switch {
@@ -52,6 +54,14 @@ func signature(a dialogue.Answer) string {
 	if len(a.Msg.Question) > 0 {
 		b.WriteString(" q")
 	}
+	if opt := a.Msg.OPT(); opt != nil && a.Msg.Rcode == dnswire.RcodeRefused {
+		for _, o := range opt.Option {
+			if e, ok := o.(*dnswire.EDE); ok {
+				b.WriteString(" ede" + strconv.Itoa(int(e.InfoCode)))
+				break
+			}
+		}
+	}
 	return b.String()
 }
 
@@ -64,7 +74,8 @@ type profile struct {
 }
 
 // profiles were measured on BIND 9.18.49, NSD 4.6.1, Knot DNS 3.2.6, Unbound
-// 1.17.1, PowerDNS Authoritative 4.7.3 and Recursor 4.8.8, dnsmasq 2.90, over
+// 1.17.1, PowerDNS Authoritative 4.7.3 and Recursor 4.8.8, dnsmasq 2.90 and
+// Knot Resolver 5.6.0, over
 // UDP and TCP, each open, closed to the asker, authoritative and resolving as
 // the product can be; the answers did not change with the configuration
 // except where a family has two entries.
@@ -80,7 +91,8 @@ func profiles() []profile {
 		{exposure.Unbound, exposure.Low, signs("REFUSED", "REFUSED", "REFUSED"), "a bare REFUSED of 12 bytes to everything, as Unbound gives to clients outside access-control"},
 		{exposure.PDNSAuth, exposure.Medium, signs("REFUSED aa q", silent, "BADVERS aa q"), "AA in refusals, and silence to STATUS"},
 		{exposure.PDNSRec, exposure.Medium, signs("SERVFAIL ra q", silent, "BADVERS ra q"), "SERVFAIL to an unknown class, and silence to STATUS"},
-		{exposure.Dnsmasq, exposure.Medium, signs("REFUSED ra q", "REFUSED ra q", "REFUSED ra q"), "RA in a refusal of everything, as dnsmasq without an upstream"},
+		{exposure.Dnsmasq, exposure.Medium, signs("REFUSED ra q", "REFUSED ra q", "REFUSED ra q ede14"), "RA in a refusal of everything, not ready, as dnsmasq without an upstream"},
+		{exposure.KnotRes, exposure.Medium, signs("REFUSED ra q", "REFUSED ra q", "REFUSED ra q ede20"), "RA in a refusal of everything that does not ask for recursion, not authoritative"},
 		{"", exposure.Medium, signs("REFUSED ra q", "NOTIMP ra q", "BADVERS ra q"), "RA added to the upstream's errors"},
 		{"", exposure.Medium, signs("NOTIMP ra q", silent, "BADVERS ra q"), "RA added to the upstream's errors"},
 		{"", exposure.Medium, signs("NOTIMP ra q", "NOTIMP ra q", "BADVERS ra q"), "RA added to the upstream's errors"},

@@ -48,6 +48,10 @@ func (i *Identifier) DNS(ctx context.Context, ask Asker, spoken []exposure.Trans
 	wg.Go(func() { seen = i.behaviour(ctx, ask, spoken) })
 	wg.Wait()
 	s := i.conclude(version, seen)
+	if version.Msg != nil && version.Foreign(ask.Addr()) {
+		s.Confidence = exposure.Low
+		s.Details = append(s.Details, "the answers come from "+version.Reply.From.String()+", so this is the software there")
+	}
 	if nsid.Msg != nil && nsid.Msg.NSID() != "" {
 		s.Details = append(s.Details, "NSID "+cut(nsid.Msg.NSID()))
 	}

@@ -3,6 +3,7 @@ package identify
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -32,6 +33,9 @@ func message(sign, txt string) dialogue.Answer {
 			m.Authoritative = true
 		case "ra":
 			m.RecursionAvailable = true
+		case "ede14", "ede20":
+			code := map[string]uint16{"ede14": 14, "ede20": 20}[w]
+			m.Extra = []dnswire.RR{&dnswire.OPT{Hdr: dnswire.RRHeader{Name: ".", Rrtype: dnswire.TypeOPT}, Option: []dnswire.Option{&dnswire.EDE{InfoCode: code}}}}
 		case "q":
 			m.Question = []dnswire.Question{{Name: ".", Qtype: 1, Qclass: 1}}
 		}
@@ -45,6 +49,8 @@ func message(sign, txt string) dialogue.Answer {
 // scripted answers the questions of identify by its tables.
 type scripted struct{ version, txt, class, status, edns string }
 
+func (scripted) Addr() netip.Addr { return netip.MustParseAddr("192.0.2.53") }
+
 func (s scripted) Ask(_ context.Context, _ exposure.Transport, q dnswire.Query) dialogue.Answer {
 	switch {
 	case q.Class == dnswire.ClassCH:
@@ -57,6 +63,15 @@ func (s scripted) Ask(_ context.Context, _ exposure.Transport, q dnswire.Query) 
 		return message(s.edns, "")
 	}
 	return message("NOERROR", "")
+}
+
+// elsewhere is a transparent forwarder: the answers come from another address.
+type elsewhere struct{ scripted }
+
+func (elsewhere) Ask(ctx context.Context, via exposure.Transport, q dnswire.Query) dialogue.Answer {
+	a := scripted{"NOERROR aa q", "9.18.1", "NOTIMP q", "NOTIMP", "BADVERS q"}.Ask(ctx, via, q)
+	a.Reply.From = netip.MustParseAddrPort("192.0.2.99:53")
+	return a
 }
 
 func TestDNS(t *testing.T) {
@@ -78,7 +93,9 @@ func TestDNS(t *testing.T) {
 		{"unbound refusing", scripted{"REFUSED", "", "REFUSED", "REFUSED", "REFUSED"}, exposure.Unbound, "", exposure.Low},
 		{"pdns hidden", scripted{"SERVFAIL aa q", "", "REFUSED aa q", silent, "BADVERS aa q"}, exposure.PDNSAuth, "", exposure.Medium},
 		{"recursor hidden", scripted{"NOERROR ra q", "hidden", "SERVFAIL ra q", silent, "BADVERS ra q"}, exposure.PDNSRec, "", exposure.Medium},
-		{"dnsmasq alone", scripted{"NOERROR aa ra q", "dnsmasq-2.90", "REFUSED ra q", "REFUSED ra q", "REFUSED ra q"}, exposure.Dnsmasq, "2.90", exposure.High},
+		{"dnsmasq alone", scripted{"NOERROR aa ra q", "dnsmasq-2.90", "REFUSED ra q", "REFUSED ra q", "REFUSED ra q ede14"}, exposure.Dnsmasq, "2.90", exposure.High},
+		{"knot resolver", scripted{"REFUSED ra q", "", "REFUSED ra q", "REFUSED ra q", "REFUSED ra q ede20"}, exposure.KnotRes, "", exposure.Medium},
+		{"dnsmasq or knot resolver", scripted{"REFUSED ra q", "", "REFUSED ra q", "REFUSED ra q", "REFUSED ra q"}, "", "", exposure.High},
 		{"dnsmasq forwarding", scripted{"NOERROR aa ra q", "dnsmasq-2.90", "NOTIMP ra q", silent, "BADVERS ra q"}, exposure.Dnsmasq, "2.90", exposure.High},
 		{"dnsmasq no-ident", scripted{"NOTIMP ra q", "", "REFUSED ra q", "NOTIMP ra q", "BADVERS ra q"}, exposure.Dnsmasq, "", exposure.Medium},
 		{"forwarder to bind", scripted{"NOERROR q", "9.18.1", "NOTIMP ra q", silent, "BADVERS ra q"}, exposure.BIND, "9.18.1", exposure.Low},
@@ -97,6 +114,9 @@ func TestDNS(t *testing.T) {
 		if (s.CPE == "") != (c.product == "" || c.product == exposure.WindowsDNS) {
 			t.Errorf("%s: CPE %q", c.name, s.CPE)
 		}
+	}
+	if s := i.DNS(t.Context(), elsewhere{}, spoken); s.Product != exposure.BIND || s.Confidence != exposure.Low || len(s.Details) == 0 {
+		t.Errorf("answers from elsewhere: %+v", s)
 	}
 	if s := i.DNS(t.Context(), scripted{}, nil); s.Protocol != Unknown {
 		t.Errorf("nothing spoken: %+v", s)

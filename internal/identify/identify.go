@@ -8,6 +8,7 @@ package identify
 import (
 	"context"
 	"net"
+	"net/netip"
 	"time"
 
 	"reconshield/internal/dialogue"
@@ -30,6 +31,7 @@ type Exchanger interface {
 // Asker asks one server DNS questions and remembers the answers;
 // *dialogue.Dialogue is one.
 type Asker interface {
+	Addr() netip.Addr
 	Ask(ctx context.Context, via exposure.Transport, q dnswire.Query) dialogue.Answer
 }
 

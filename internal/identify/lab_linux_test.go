@@ -3,6 +3,7 @@ package identify
 import (
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,11 +49,11 @@ func TestRealServers(t *testing.T) {
 	hosts := l.StartAll(t, kinds...)
 	d := dial.New(dial.Options{})
 	i := New(d, d, recog.New(), Options{})
+	var wg sync.WaitGroup
 	for _, w := range wants {
 		h := hosts[w.kind]
 		for _, addr := range []netip.Addr{h.V4, h.V6} {
-			t.Run(w.kind+"/"+addr.String(), func(t *testing.T) {
-				t.Parallel()
+			wg.Go(func() {
 				began := time.Now()
 				var spoken []exposure.Transport
 				if s := i.UDP(t.Context(), exposure.Target{Addr: addr, Transport: exposure.UDP, Port: 53}); s.Protocol == DNS {
@@ -62,17 +63,18 @@ func TestRealServers(t *testing.T) {
 					spoken = append(spoken, exposure.TCP)
 				}
 				s := i.DNS(t.Context(), dialogue.New(d, addr, dialogue.Options{}), spoken)
-				t.Logf("%v %v %+v", time.Since(began), spoken, s)
+				t.Logf("%s %s %v %v %+v", w.kind, addr, time.Since(began), spoken, s)
 				if s.Product != w.product || (s.Version != "") != w.version {
-					t.Errorf("product %q version %q", s.Product, s.Version)
+					t.Errorf("%s %s: product %q version %q", w.kind, addr, s.Product, s.Version)
 				}
 				order := []exposure.Confidence{exposure.Low, exposure.Medium, exposure.High}
 				if slices.Index(order, s.Confidence) < slices.Index(order, w.least) {
-					t.Errorf("confidence %s, want %s", s.Confidence, w.least)
+					t.Errorf("%s %s: confidence %s, want %s", w.kind, addr, s.Confidence, w.least)
 				}
 			})
 		}
 	}
+	wg.Wait()
 }
 
 // TestOtherProtocols asks hosts on whose port 53 something else listens.
@@ -99,10 +101,10 @@ func TestOtherProtocols(t *testing.T) {
 	hosts := l.StartAll(t, kinds...)
 	d := dial.New(dial.Options{})
 	i := New(d, d, recog.New(), Options{})
+	var wg sync.WaitGroup
 	for _, w := range wants {
 		for _, addr := range []netip.Addr{hosts[w.kind].V4, hosts[w.kind].V6} {
-			t.Run(w.kind+"/"+addr.String(), func(t *testing.T) {
-				t.Parallel()
+			wg.Go(func() {
 				target := exposure.Target{Addr: addr, Transport: w.transport, Port: 53}
 				began := time.Now()
 				ask := i.TCP
@@ -110,11 +112,12 @@ func TestOtherProtocols(t *testing.T) {
 					ask = i.UDP
 				}
 				s := ask(t.Context(), target)
-				t.Logf("%v %+v", time.Since(began), s)
+				t.Logf("%s %s %v %+v", w.kind, addr, time.Since(began), s)
 				if s.Protocol != w.protocol {
-					t.Errorf("protocol %q, want %q", s.Protocol, w.protocol)
+					t.Errorf("%s %s: protocol %q, want %q", w.kind, addr, s.Protocol, w.protocol)
 				}
 			})
 		}
 	}
+	wg.Wait()
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"sync"
 	"time"
 
 	"reconshield/internal/dnswire"
@@ -17,24 +16,42 @@ import (
 // mdnsPort is the port of multicast DNS (RFC 6762 section 3).
 const mdnsPort = 5353
 
-// UDP finds what listens on a UDP port: it asks DNS first, then offers OpenVPN
-// and QUIC at once. WireGuard stays silent to everybody but its own peers and
-// so cannot be proven; the Unknown result says so.
+// UDP finds what listens on a UDP port: it asks DNS first and, when no answer
+// came soon, offers OpenVPN and QUIC as well. WireGuard stays silent to
+// everybody but its own peers and so cannot be proven; the Unknown result says
+// so.
 func (i *Identifier) UDP(ctx context.Context, t exposure.Target) exposure.Service {
-	if s, ok := i.datagramDNS(ctx, t); ok {
-		return s
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		service exposure.Service
+		proven  bool
 	}
-	var vpn, quic exposure.Service
-	var isVPN, isQUIC bool
-	var wg sync.WaitGroup
-	wg.Go(func() { vpn, isVPN = i.openVPN(ctx, t) })
-	wg.Go(func() { quic, isQUIC = i.quic(ctx, t) })
-	wg.Wait()
-	switch {
-	case isVPN:
-		return vpn
-	case isQUIC:
-		return quic
+	results := make(chan result, 3)
+	start := func(probe func(context.Context, exposure.Target) (exposure.Service, bool)) {
+		go func() {
+			s, ok := probe(ctx, t)
+			results <- result{s, ok}
+		}()
+	}
+	start(i.datagramDNS)
+	headStart := time.NewTimer(i.opts.Answer * 2 / 5)
+	defer headStart.Stop()
+	for waiting, others := 1, false; waiting > 0; {
+		select {
+		case r := <-results:
+			if r.proven {
+				return r.service
+			}
+			waiting--
+		case <-headStart.C:
+		}
+		if !others {
+			others = true
+			start(i.openVPN)
+			start(i.quic)
+			waiting += 2
+		}
 	}
 	return unproven("no probe was answered",
 		"DNS, OpenVPN and QUIC were offered; OpenVPN with tls-auth or tls-crypt answers nobody without its key",

@@ -36,8 +36,8 @@ func forwarderKinds() []Kind {
 	}
 }
 
-// dnsdistConf has no key for the console, so that anybody who reaches it may
-// use it, and would look for security news outside the lab if allowed.
+// dnsdistConf gives the console a key, without which it accepts nobody, and
+// keeps dnsdist from asking for security news outside the lab.
 const dnsdistConf = `
 setSecurityPollSuffix("")
 setLocal("0.0.0.0:53")
@@ -45,6 +45,7 @@ addLocal("[::]:53")
 setACL({"0.0.0.0/0", "::/0"})
 newServer("{unbound-abused.4}")
 controlSocket("[::]:5199")
+setKey("bGFiIGxhYiBsYWIgbGFiIGxhYiBsYWIgbGFiIGxhYiE=")
 setConsoleACL({"0.0.0.0/0", "::/0"})
 webserver("[::]:8083")
 setWebserverConfig({acl="0.0.0.0/0, ::/0", statsRequireAuthentication=false, apiRequiresAuthentication=false})

@@ -84,8 +84,8 @@ func (h *Host) NFT(tb testing.TB, ruleset string) {
 	}
 }
 
-// Command prepares a command that will run inside the host. It must be run
-// with [Host.Exec], not by itself.
+// command prepares a command for the host; what starts it has to be inside the
+// namespace.
 func (h *Host) command(ctx context.Context, argv ...string) (*exec.Cmd, error) {
 	path, err := lookup(argv[0])
 	if err != nil {

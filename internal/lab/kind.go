@@ -42,7 +42,7 @@ func Kinds() []Kind {
 		bindKinds(), unboundKinds(), knotKinds(), nsdKinds(), powerKinds(), dnsmasqKinds(),
 		forwarderKinds(), resolverKinds(), portKinds(), hostileKinds(), consoleKinds(),
 		// Later additions go to the end so that addresses stay.
-		infrastructure(),
+		infrastructure(), authorityKinds(),
 	)
 }
 

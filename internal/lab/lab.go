@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -184,7 +185,7 @@ func (l *Lab) start(ctx context.Context, name string) (*Host, error) {
 	once.once.Do(func() {
 		once.host, once.err = l.launch(ctx, kind)
 		if once.err != nil {
-			once.err = fmt.Errorf("start %s: %w", name, once.err)
+			once.err = fmt.Errorf("start %s (Debian packages: %s): %w", name, strings.Join(kind.Packages, " "), once.err)
 		}
 	})
 	return once.host, once.err

@@ -25,7 +25,7 @@ const (
 	// envInside tells children (fuzz workers) that the namespaces are set up.
 	envInside = "RECONSHIELD_LAB_INSIDE"
 
-	// root holds every file of the lab. /run is a private tmpfs, so the files
+	// labRoot holds every file of the lab. /run is a private tmpfs, so the files
 	// vanish with the namespaces and paths stay short enough for sockets.
 	labRoot = "/run/lab"
 )

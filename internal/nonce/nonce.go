@@ -32,10 +32,13 @@ type Zone struct {
 // Kind is what the collector does with a name.
 type Kind string
 
-// Kinds. A and AAAA are served for all but Missing, TXT for Who only.
+// Kinds. A and AAAA are served for all but Missing, TXT for Who,
+// Who4 and Who6 only.
 const (
 	Plain      Kind = "a"       // computed addresses
 	Who        Kind = "who"     // TXT: the query as the collector saw it, see Report
+	Who4       Kind = "who4"    // as Who, but refused unless it is asked for over IPv4
+	Who6       Kind = "who6"    // as Who, but refused unless it is asked for over IPv6
 	Missing    Kind = "nx"      // NXDOMAIN
 	Bogus      Kind = "bogus"   // computed addresses with broken signatures
 	Private10  Kind = "priv10"  // A in 10.0.0.0/8
@@ -47,8 +50,12 @@ const (
 
 // Kinds lists every kind.
 func Kinds() []Kind {
-	return []Kind{Plain, Who, Missing, Bogus, Private10, Private172, Private192, Loopback, PrivateFD}
+	return []Kind{Plain, Who, Who4, Who6, Missing, Bogus, Private10, Private172, Private192, Loopback, PrivateFD}
 }
+
+// Reports reports whether names of the kind have a TXT record that tells how
+// the query came.
+func (k Kind) Reports() bool { return k == Who || k == Who4 || k == Who6 }
 
 // Private lists the kinds that answer addresses of private networks.
 func Private() []Kind { return []Kind{Private10, Private172, Private192, Loopback, PrivateFD} }
@@ -80,7 +87,7 @@ func New(apex string, key []byte) (Zone, error) {
 // Name makes a fresh name of the kind, never used before.
 func (z Zone) Name(k Kind) string {
 	var b [labelBytes]byte
-	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never fails (Go 1.24)
+	rand.Read(b[:]) // never fails (Go 1.24)
 	return encoding().EncodeToString(b[:]) + "." + string(k) + "." + canonical(z.Apex)
 }
 
@@ -123,7 +130,7 @@ func (z Zone) Addr4(name string) netip.Addr {
 		return z.fill(name, netip.MustParsePrefix("192.168.0.0/16"))
 	case Loopback:
 		return z.fill(name, netip.MustParsePrefix("127.0.0.0/8"))
-	case Plain, Who, Bogus:
+	case Plain, Who, Who4, Who6, Bogus:
 	}
 	return z.fill(name, netip.MustParsePrefix("198.18.0.0/15"))
 }
@@ -136,7 +143,7 @@ func (z Zone) Addr6(name string) netip.Addr {
 		return netip.Addr{}
 	}
 	switch k {
-	case Plain, Who, Bogus:
+	case Plain, Who, Who4, Who6, Bogus:
 		return z.fill(name, netip.MustParsePrefix("2001:2::/48"))
 	case PrivateFD:
 		return z.fill(name, netip.MustParsePrefix("fd00::/8"))

@@ -12,11 +12,11 @@ import (
 	"reconshield/internal/nonce"
 )
 
-func zone(t testing.TB, key string) nonce.Zone {
-	t.Helper()
+func zone(tb testing.TB, key string) nonce.Zone {
+	tb.Helper()
 	z, err := nonce.New("Probe.Example.NET", []byte(key))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return z
 }
@@ -82,6 +82,8 @@ func TestAddressesLieInTheirBlocks(t *testing.T) {
 	}{
 		{nonce.Plain, "198.18.0.0/15", "2001:2::/48"},
 		{nonce.Who, "198.18.0.0/15", "2001:2::/48"},
+		{nonce.Who4, "198.18.0.0/15", "2001:2::/48"},
+		{nonce.Who6, "198.18.0.0/15", "2001:2::/48"},
 		{nonce.Bogus, "198.18.0.0/15", "2001:2::/48"},
 		{nonce.Missing, "", ""},
 		{nonce.Private10, "10.0.0.0/8", ""},

@@ -12,7 +12,7 @@ import (
 )
 
 // Report is a query as it reached the collector. Its text is what the TXT
-// record of a Who name says.
+// record of a reporting name says.
 type Report struct {
 	Source netip.AddrPort
 	ID     uint16
@@ -39,17 +39,17 @@ var ErrReport = errors.New("not a report of the collector")
 // keyed digest.
 func (r Report) Text(z Zone, name string) string {
 	var b strings.Builder
-	flags := ""
+	var flags strings.Builder
 	for _, f := range []struct {
 		on   bool
 		name string
 	}{{r.Stream, "t"}, {r.DO, "d"}, {r.Cookie, "c"}, {r.Mixed, "m"}} {
 		if f.on {
-			flags += f.name
+			flags.WriteString(f.name)
 		}
 	}
 	fmt.Fprintf(&b, "r1 s=%s p=%d i=%d q=%d t=%d e=%d f=%s",
-		r.Source.Addr().Unmap().WithZone(""), r.Source.Port(), r.ID, r.Sequence, r.Time.Unix(), r.EDNS, flags)
+		r.Source.Addr().Unmap().WithZone(""), r.Source.Port(), r.ID, r.Sequence, max(0, r.Time.Unix()), r.EDNS, flags.String())
 	if r.Subnet.IsValid() {
 		fmt.Fprintf(&b, " x=%s", r.Subnet)
 	}

@@ -70,7 +70,7 @@ func csvFinding(asset exposure.Asset, f exposure.Finding) []string {
 	}
 	var evidence, fixes, refs []string
 	for _, e := range f.Evidence {
-		evidence = append(evidence, evidenceText(e, "->"))
+		evidence = append(evidence, evidenceText(e, f.Address, "->"))
 	}
 	for _, x := range f.Fix {
 		part := Sanitize(x.For) + ": " + Sanitize(x.Text)

@@ -141,7 +141,7 @@ func bindChecks() []exposure.CheckResult {
 		add(id, exposure.Pass, exposure.UDP, "the server did the right thing")
 	}
 	add("AMP-2", exposure.Pass, exposure.UDP, "ANY is answered minimally (RFC 8482)")
-	add("AMP-2", exposure.NotTested, exposure.TCP, "TCP cannot be spoofed; amplification does not apply")
+	add("AMP-2", exposure.NotTested, exposure.TCP, "does not apply: TCP cannot be spoofed")
 	for _, id := range []string{"REC-1", "XFR-1", "UPD-1", "ID-2"} {
 		add(id, exposure.Fail, exposure.UDP, "see the finding")
 		add(id, exposure.Fail, exposure.TCP, "see the finding")

@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 
 	"reconshield/internal/exposure"
 )
@@ -13,6 +14,24 @@ type gap struct {
 	Remedy string
 	On     []string // addresses; empty for the whole run
 	All    bool     // On holds every asset of several
+	Moot   bool     // nothing is missing: it does not apply to what was found
+}
+
+// mootPrefix begins the reason of a check that has nothing to test.
+const mootPrefix = "does not apply"
+
+// moot names what does not apply, each once.
+func moot(list []gap) []string {
+	var out []string
+	for _, g := range list {
+		for _, w := range g.What {
+			if g.Moot && !slices.Contains(out, w) {
+				out = append(out, w)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // gaps gathers all that could not be measured by its reason: the run's own
@@ -67,7 +86,7 @@ func (c *gapCollector) add(what, why, remedy, on string) {
 	if !known {
 		i = len(c.list)
 		c.at[why] = i
-		c.list = append(c.list, gap{Why: why})
+		c.list = append(c.list, gap{Why: why, Moot: strings.HasPrefix(why, mootPrefix)})
 	}
 	g := &c.list[i]
 	if g.Remedy == "" {
@@ -112,11 +131,18 @@ func checkName(asset exposure.Asset, c exposure.CheckResult) string {
 	return id
 }
 
-// notTested counts the checks of an asset that gave no verdict at all.
+// inapplicable reports whether a check had nothing to test.
+func inapplicable(c exposure.CheckResult) bool {
+	return c.Status == exposure.NotTested && strings.HasPrefix(c.Reason, mootPrefix)
+}
+
+// notTested counts the checks of an asset that gave no verdict at all, although
+// they apply.
 func notTested(a exposure.Asset) int {
 	verdict := map[string]bool{}
 	for _, c := range a.Checks {
-		verdict[c.ID] = verdict[c.ID] || c.Status == exposure.Pass || c.Status == exposure.Fail
+		verdict[c.ID] = verdict[c.ID] || c.Status == exposure.Pass || c.Status == exposure.Fail ||
+			inapplicable(c)
 	}
 	n := 0
 	for _, v := range verdict {

@@ -19,10 +19,13 @@ func poisoned(s string) *exposure.Assessment {
 	a := rich()
 	a.Tool, a.Version, a.Vantage, a.Profile, a.Scope, a.Warnings = s, s, s, s, []string{s}, []string{s}
 	a.Unmeasured = []exposure.Gap{{What: s, Why: s, Remedy: s, Address: s}}
+	a.Assets = a.Assets[1:4]
 	a.Quiet[0].Ports, a.Quiet[0].Reason = s, exposure.Reason(s)
 	for i := range a.Assets {
 		asset := &a.Assets[i]
 		asset.Names, asset.Zones, asset.Labels = []string{s, s}, []string{s}, append(asset.Labels, exposure.Label(s))
+		asset.Ports = asset.Ports[:min(len(asset.Ports), 3)]
+		asset.Checks = asset.Checks[:min(len(asset.Checks), 3)]
 		for j := range asset.Ports {
 			p := &asset.Ports[j]
 			p.Reason, p.Detail, p.Labels = exposure.Reason(s), s, []exposure.Label{exposure.Label(s)}

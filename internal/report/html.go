@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,14 +69,14 @@ func pageFuncs() template.FuncMap {
 		"tally":        func(f []exposure.Finding) []int { return countSeverities(f) },
 		"open":         openPorts,
 		"proofs":       proofs,
-		"facts":        func(p proof) string { return strings.Join(proofFacts(p), " · ") },
+		"facts":        func(p proof, n int) string { return strings.Join(proofFacts(p, n), " · ") },
 		"ports":        func(a exposure.Asset) rowsAndRest { rows, rest := splitPorts(a, false); return rowsAndRest{rows, rest} },
 		"label":        labelWords,
 		"labelMeaning": labelMeaning,
 		"software":     software,
 		"rtt":          rtt,
 		"where":        func(f exposure.Finding) string { return where(f, "·") },
-		"evidence":     func(e exposure.Evidence) [2]string { q, r := evidenceParts(e); return [2]string{q, r} },
+		"evidence":     func(e exposure.Evidence, a netip.Addr) [2]string { q, r := evidenceParts(e, a); return [2]string{q, r} },
 		"dump":         dump,
 		"config":       func(s string) string { return strings.Join(configLines(s), "\n") },
 		"onlyServer":   func(f []exposure.Fix) []exposure.Fix { return withoutFirewall(f) },
@@ -88,6 +89,7 @@ func pageFuncs() template.FuncMap {
 		"anchor": func(a exposure.Asset) string {
 			return "asset-" + strings.NewReplacer(":", "-", ".", "-", "%", "-").Replace(a.Address.String())
 		},
+		"moot":        moot,
 		"interesting": func(a exposure.Asset) bool { return interesting(a, false) },
 		"dull":        dullAddresses,
 		"web":         func(url string) bool { return strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") },

@@ -42,6 +42,7 @@ func TestHTMLIsSelfContained(t *testing.T) {
 				t.Fatalf("</%s> closes %v", tok.Data, stack)
 			}
 			stack = stack[:len(stack)-1]
+		case html.ErrorToken, html.TextToken, html.SelfClosingTagToken, html.CommentToken, html.DoctypeToken:
 		}
 	}
 	if len(stack) > 0 {

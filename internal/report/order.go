@@ -36,7 +36,7 @@ func arrange(a *exposure.Assessment) *exposure.Assessment {
 
 func arrangeAsset(a *exposure.Asset) {
 	a.Ports = present(slices.Clone(a.Ports))
-	slices.SortStableFunc(a.Ports, func(x, y exposure.PortState) int { return x.Target.Compare(y.Target) })
+	slices.SortStableFunc(a.Ports, func(x, y exposure.PortState) int { return x.Compare(y.Target) })
 	a.Checks = present(slices.Clone(a.Checks))
 	slices.SortStableFunc(a.Checks, func(x, y exposure.CheckResult) int {
 		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Port, y.Port),

@@ -22,6 +22,8 @@ type page struct {
 	width   int
 	verbose bool
 	err     error
+	// fixed is where a fix was printed first, by what it says.
+	fixed map[string]string
 }
 
 func newPage(w io.Writer, opts Options) *page {
@@ -29,7 +31,7 @@ func newPage(w io.Writer, opts Options) *page {
 	if width == 0 {
 		width = defaultWidth
 	}
-	return &page{theme: newTheme(opts), w: w, width: max(width, minWidth), verbose: opts.Verbose}
+	return &page{theme: newTheme(opts), w: w, width: max(width, minWidth), verbose: opts.Verbose, fixed: map[string]string{}}
 }
 
 // line writes parts as one line, without blanks at its end.
@@ -52,9 +54,9 @@ func (p *page) para(indent int, color paint, text string) {
 	p.hanging(indent, "", 0, color, text)
 }
 
-// field writes "Label     text" with the text wrapped under itself.
-func (p *page) field(indent int, label string, color paint, text string) {
-	p.hanging(indent, p.Faint(pad(label, labelWidth)), labelWidth, color, text)
+// field writes "Label     text" of a finding, the text wrapped under itself.
+func (p *page) field(label string, color paint, text string) {
+	p.hanging(bodyIndent, p.Faint(pad(label, labelWidth)), labelWidth, color, text)
 }
 
 // hanging writes head, which takes headWidth columns, and text wrapped behind it.
@@ -125,9 +127,9 @@ func wrap(text string, width int) []string {
 		}
 		cur, used = "", 0
 	}
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		n := ansi.StringWidth(word)
-		if used > 0 && used+1+n > width {
+		if cur != "" && used+1+n > width {
 			flush()
 		}
 		for n > width {
@@ -139,7 +141,7 @@ func wrap(text string, width int) []string {
 			word = word[len(head):]
 			n = ansi.StringWidth(word)
 		}
-		if used > 0 {
+		if cur != "" {
 			cur += " "
 			used++
 		}

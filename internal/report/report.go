@@ -108,7 +108,7 @@ func exitMeaning(code int, failOn exposure.Severity) string {
 	case 1:
 		return fmt.Sprintf("findings at or above %s (--fail-on %s)", failOn, failOn)
 	case 3:
-		return "could not measure; an empty list of findings proves nothing"
+		return "not everything could be measured; what is missing proves nothing"
 	}
 	return "the run did not complete"
 }

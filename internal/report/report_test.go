@@ -224,3 +224,32 @@ func TestErrorsOfTheWriterAreReturned(t *testing.T) {
 		t.Error("a missing assessment is accepted")
 	}
 }
+
+// TestFixIsPrintedOnce: a second host with the same trouble points to the first.
+func TestFixIsPrintedOnce(t *testing.T) {
+	a := clean()
+	first, second := recursion(), recursion()
+	second.Address = sshAddr
+	a.Assets = []exposure.Asset{
+		{Address: bindAddr, Findings: []exposure.Finding{first}}, {Address: sshAddr, Findings: []exposure.Finding{second}},
+	}
+	const line, pointer = "allow-recursion { localhost; localnets; };", "as for REC-1 on 192.0.2.53 above"
+	for _, c := range []struct {
+		name                  string
+		verbose, other        bool
+		wantLines, wantPoints int
+	}{
+		{"the same fix", false, false, 1, 1},
+		{"another reason", false, true, 2, 0},
+		{"verbose", true, false, 2, 0},
+	} {
+		a.Assets[1].Findings[0].Why = first.Why
+		if c.other {
+			a.Assets[1].Findings[0].Why = "for another reason"
+		}
+		out := render(t, report.Terminal, a, report.Options{Verbose: c.verbose})
+		if l, p := strings.Count(out, line), strings.Count(out, pointer); l != c.wantLines || p != c.wantPoints {
+			t.Errorf("%s: the fix is there %d times, the pointer %d; want %d and %d", c.name, l, p, c.wantLines, c.wantPoints)
+		}
+	}
+}

@@ -107,7 +107,7 @@ func sarifResult(asset exposure.Asset, f exposure.Finding, rule int) *sarif.Resu
 	}
 	evidence := make([]string, 0, len(f.Evidence))
 	for _, e := range f.Evidence {
-		evidence = append(evidence, evidenceText(e, "->"))
+		evidence = append(evidence, evidenceText(e, f.Address, "->"))
 	}
 	props.Add("evidence", evidence)
 	result := sarif.NewRuleResult(Sanitize(f.ID)).

@@ -50,13 +50,13 @@ func TestSARIFResults(t *testing.T) {
 			*r.Locations[0].PhysicalLocation.ArtifactLocation.URI,
 		})
 	}
-	print := func(id, subject string) string { return exposure.Fingerprint(id, bindAddr, 53, subject) }
+	name := func(id, subject string) string { return exposure.Fingerprint(id, bindAddr, 53, subject) }
 	want := []result{
-		{"UPD-1", "error", "9.5", print("UPD-1", "example.net"), "hosts/192.0.2.53/53"},
-		{"REC-1", "error", "8.0", print("REC-1", ""), "hosts/192.0.2.53/53"},
-		{"XFR-1", "error", "8.0", print("XFR-1", "example.net"), "hosts/192.0.2.53/53"},
-		{"AMP-1", "warning", "5.5", print("AMP-1", ""), "hosts/192.0.2.53/53"},
-		{"ID-2", "note", "3.0", print("ID-2", ""), "hosts/192.0.2.53/53"},
+		{"UPD-1", "error", "9.5", name("UPD-1", "example.net"), "hosts/192.0.2.53/53"},
+		{"REC-1", "error", "8.0", name("REC-1", ""), "hosts/192.0.2.53/53"},
+		{"XFR-1", "error", "8.0", name("XFR-1", "example.net"), "hosts/192.0.2.53/53"},
+		{"AMP-1", "warning", "5.5", name("AMP-1", ""), "hosts/192.0.2.53/53"},
+		{"ID-2", "note", "3.0", name("ID-2", ""), "hosts/192.0.2.53/53"},
 		{"ID-1", "error", "8.0", exposure.Fingerprint("ID-1", sshAddr, 53, ""), "hosts/192.0.2.80/53"},
 		{"ID-3", "note", "0.0", exposure.Fingerprint("ID-3", unboundAddr, 53, ""), "hosts/2001:db8::53/53"},
 	}

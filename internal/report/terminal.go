@@ -150,8 +150,9 @@ func (p *page) tally(counts []int) []string {
 func (p *page) asset(a exposure.Asset) {
 	p.blank()
 	p.heading(a.Address.String(), a.Names)
-	for _, x := range proofs(a) {
-		how := strings.Join(proofFacts(x), " "+p.Dot+" ")
+	known := proofs(a)
+	for _, x := range known {
+		how := strings.Join(proofFacts(x, len(known)), " "+p.Dot+" ")
 		p.hanging(2, p.Strong(x.Software)+"  ", ansi.StringWidth(x.Software)+2, p.Faint, how)
 	}
 	if len(a.Zones) > 0 {
@@ -164,6 +165,9 @@ func (p *page) asset(a exposure.Asset) {
 	for _, l := range a.Labels {
 		p.labelLine(1, l)
 	}
+	if len(known)+len(a.Zones)+len(a.Labels) > 0 {
+		p.blank()
+	}
 	p.ports(a)
 	for _, f := range a.Findings {
 		p.finding(f)
@@ -173,18 +177,18 @@ func (p *page) asset(a exposure.Asset) {
 }
 
 func (p *page) heading(title string, names []string) {
-	text := p.Title(title)
+	parts := []string{p.Title(title)}
 	used := ansi.StringWidth(title)
 	for _, n := range few(names, 3, p.verbose) {
 		n = Sanitize(n)
 		if used+2+ansi.StringWidth(n) > p.width-8 {
 			break
 		}
-		text += "  " + n
+		parts = append(parts, n)
 		used += 2 + ansi.StringWidth(n)
 	}
 	rule := max(min(p.width, maxProse)-used-4, 2)
-	p.line(p.Faint(strings.Repeat(p.Rule, 2)), " ", text, " ", p.Faint(strings.Repeat(p.Rule, rule)))
+	p.line(p.Faint(strings.Repeat(p.Rule, 2)), " ", strings.Join(parts, "  "), " ", p.Faint(strings.Repeat(p.Rule, rule)))
 }
 
 func (p *page) labelLine(indent int, l exposure.Label) {

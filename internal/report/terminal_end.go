@@ -52,20 +52,31 @@ func (p *page) notMeasured(a *exposure.Assessment) {
 	p.blank()
 	p.heading("Not measured", nil)
 	for _, g := range list {
-		what := strings.Join(g.What, " "+p.Dot+" ")
-		switch {
-		case len(g.On) == 0:
-		case g.All:
-			what += " on every asset"
-		case len(a.Assets) > 1 || len(g.What) == 0:
-			what += " on " + strings.Join(few(g.On, 4, p.verbose), ", ")
+		if !g.Moot || p.verbose {
+			p.gap(g, len(a.Assets) > 1)
 		}
-		p.hanging(2, p.Warn(p.Ask)+" ", 2, p.Strong, what)
-		p.para(bodyIndent, plain, g.Why)
-		if g.Remedy != "" {
-			arrow := p.Arrow + " "
-			p.hanging(bodyIndent, p.Good(arrow), ansi.StringWidth(arrow), p.Good, g.Remedy)
-		}
+	}
+	if names := moot(list); len(names) > 0 && !p.verbose {
+		icon, color := p.state(exposure.Closed)
+		head := icon + " does not apply here  "
+		p.hanging(2, color(head), ansi.StringWidth(head), p.Faint, strings.Join(names, " "+p.Dot+" "))
+	}
+}
+
+func (p *page) gap(g gap, several bool) {
+	what := strings.Join(g.What, " "+p.Dot+" ")
+	switch {
+	case len(g.On) == 0:
+	case g.All:
+		what += " on every asset"
+	case several || len(g.What) == 0:
+		what += " on " + strings.Join(few(g.On, 4, p.verbose), ", ")
+	}
+	p.hanging(2, p.Warn(p.Ask)+" ", 2, p.Strong, what)
+	p.para(bodyIndent, plain, g.Why)
+	if g.Remedy != "" {
+		arrow := p.Arrow + " "
+		p.hanging(bodyIndent, p.Good(arrow), ansi.StringWidth(arrow), p.Good, g.Remedy)
 	}
 }
 

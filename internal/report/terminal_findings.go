@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -14,7 +15,7 @@ import (
 // How much of the evidence the concise report shows.
 const (
 	fewEvidence   = 2
-	evidenceLimit = 240 // bytes of one side
+	evidenceLimit = 480 // bytes of one side
 	rawShown      = 48  // bytes of a raw reply, verbose only
 )
 
@@ -32,15 +33,43 @@ func (p *page) finding(f exposure.Finding) {
 	if f.Summary != "" {
 		p.para(bodyIndent, plain, Sanitize(f.Summary))
 	}
-	if f.Why != "" {
-		p.field(bodyIndent, "Why", plain, Sanitize(f.Why))
+	if before := p.saidBefore(f); before != "" {
+		p.evidence(f)
+		p.field("Fix", plain, "as for "+Sanitize(f.ID)+" on "+before+" above")
+		return
 	}
-	p.evidence(f.Evidence)
+	if f.Why != "" {
+		p.field("Why", plain, Sanitize(f.Why))
+	}
+	p.evidence(f)
 	p.fixes(f.Fix)
 	p.references(f.References)
 	if p.verbose && f.Fingerprint != "" {
-		p.field(bodyIndent, "Name", p.Faint, Sanitize(f.Fingerprint))
+		p.field("Name", p.Faint, Sanitize(f.Fingerprint))
 	}
+}
+
+// saidBefore names the asset at which the reason and the fix of a finding were
+// printed word for word; it remembers those that were not.
+func (p *page) saidBefore(f exposure.Finding) string {
+	if p.verbose {
+		return ""
+	}
+	parts := []string{f.ID, f.Why}
+	for _, x := range f.Fix {
+		if x.Kind != "firewall" {
+			parts = append(parts, x.For, x.Text, x.Lines)
+		}
+	}
+	if len(parts) == 2 {
+		return ""
+	}
+	key := strings.Join(parts, "\x00")
+	before := p.fixed[key]
+	if before == "" {
+		p.fixed[key] = f.Address.String()
+	}
+	return before
 }
 
 func (p *page) findingTitle(f exposure.Finding) {
@@ -64,23 +93,24 @@ func (p *page) findingTitle(f exposure.Finding) {
 
 // evidence writes query and response of each piece: on one line where they
 // fit, on two otherwise.
-func (p *page) evidence(list []exposure.Evidence) {
+func (p *page) evidence(f exposure.Finding) {
+	list := f.Evidence
 	shown := list
 	if !p.verbose && len(list) > fewEvidence+1 {
 		shown = list[:fewEvidence]
 	}
 	label := "Evidence"
 	for _, e := range shown {
-		p.proofLines(label, e)
+		p.proofLines(label, e, f.Address)
 		label = ""
 	}
 	if n := len(list) - len(shown); n > 0 {
-		p.field(bodyIndent, "", p.Faint, fmt.Sprintf("%s and %d more with --verbose", p.More, n))
+		p.field("", p.Faint, fmt.Sprintf("%s and %d more with --verbose", p.More, n))
 	}
 }
 
-func (p *page) proofLines(label string, e exposure.Evidence) {
-	query, response := evidenceParts(e)
+func (p *page) proofLines(label string, e exposure.Evidence, asked netip.Addr) {
+	query, response := evidenceParts(e, asked)
 	if !p.verbose {
 		query, response = sanitize(query, evidenceLimit), sanitize(response, evidenceLimit)
 	}
@@ -88,11 +118,11 @@ func (p *page) proofLines(label string, e exposure.Evidence) {
 	both := strings.TrimSpace(query + " " + arrow + response)
 	switch {
 	case query == "" || response == "":
-		p.field(bodyIndent, label, plain, query+response)
+		p.field(label, plain, query+response)
 	case ansi.StringWidth(both) <= p.width-bodyIndent-labelWidth:
 		p.line(strings.Repeat(" ", bodyIndent), p.Faint(pad(label, labelWidth)), both)
 	default:
-		p.field(bodyIndent, label, plain, query)
+		p.field(label, plain, query)
 		p.hanging(bodyIndent+labelWidth, p.Faint(arrow), ansi.StringWidth(arrow), plain, response)
 	}
 	if p.verbose && len(e.Raw) > 0 {
@@ -119,7 +149,7 @@ func (p *page) fixes(list []exposure.Fix) {
 		if x.Text != "" {
 			text = strings.TrimPrefix(text+": "+Sanitize(x.Text), ": ")
 		}
-		p.field(bodyIndent, label, plain, text)
+		p.field(label, plain, text)
 		p.code(indent, configLines(x.Lines))
 		label = ""
 	}
@@ -137,7 +167,7 @@ func (p *page) references(list []exposure.Reference) {
 		}
 		parts = append(parts, text)
 	}
-	p.field(bodyIndent, "See", p.Faint, strings.Join(parts, " "+p.Dot+" "))
+	p.field("See", p.Faint, strings.Join(parts, " "+p.Dot+" "))
 }
 
 // closeIt writes each firewall rule set of the asset once.

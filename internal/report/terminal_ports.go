@@ -28,7 +28,6 @@ func (p *page) ports(a exposure.Asset) {
 	if len(rows)+len(groups) == 0 {
 		return
 	}
-	p.blank()
 	if len(rows) > 0 {
 		p.table(p.portColumns(rows), func(row int) { p.underPort(rows[row]) })
 	}
@@ -55,12 +54,12 @@ func (p *page) portColumns(rows []exposure.PortState) []column {
 		if r.Service != nil {
 			service = Sanitize(r.Service.Protocol)
 		}
-		state := icon + " " + string(r.State)
+		state := []string{icon, string(r.State)}
 		for _, l := range r.Labels {
-			state += " " + p.Alert + " " + labelWords(l)
+			state = append(state, p.Alert, labelWords(l))
 		}
 		for i, text := range []string{
-			strconv.Itoa(int(r.Port)) + "/" + string(r.Transport), state, service, software(r.Service),
+			strconv.Itoa(int(r.Port)) + "/" + string(r.Transport), strings.Join(state, " "), service, software(r.Service),
 			Sanitize(string(r.Reason)), rtt(r),
 		} {
 			cols[i].cells = append(cols[i].cells, text)

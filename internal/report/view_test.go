@@ -45,9 +45,11 @@ func TestPassed(t *testing.T) {
 		{"passed", []exposure.CheckResult{check("A-1", pass, "udp", ""), check("A-1", pass, "tcp", "")}, []string{"A-1"}, 0},
 		{"one transport fails", []exposure.CheckResult{check("A-1", pass, "udp", ""), check("A-1", fail, "tcp", "")}, nil, 0},
 		{"one transport untested", []exposure.CheckResult{check("A-1", pass, "udp", ""), check("A-1", skip, "tcp", "")}, []string{"A-1 (udp only)"}, 0},
+		{"does not apply to one", []exposure.CheckResult{check("A-1", pass, "udp", ""), check("A-1", skip, "tcp", "does not apply: x")}, []string{"A-1"}, 0},
 		{"one transport broke", []exposure.CheckResult{check("A-1", broke, "udp", ""), check("A-1", pass, "tcp", "")}, []string{"A-1 (tcp only)"}, 0},
 		{"untested", []exposure.CheckResult{check("A-1", skip, "udp", "")}, nil, 1},
 		{"broke", []exposure.CheckResult{check("A-1", broke, "udp", "")}, nil, 1},
+		{"does not apply", []exposure.CheckResult{check("A-1", skip, "udp", "does not apply: closed")}, nil, 0},
 		{"no transport named", []exposure.CheckResult{check("A-1", pass, "", ""), check("B-1", skip, "", "")}, []string{"A-1"}, 1},
 	} {
 		a := exposure.Asset{Checks: c.checks}
@@ -68,7 +70,7 @@ func TestGaps(t *testing.T) {
 		Assets: []exposure.Asset{
 			{Address: one, Checks: []exposure.CheckResult{
 				check("SNP-1", skip, "udp", "no collector"), check("FWD-1", skip, "udp", "no collector"),
-				check("AMP-1", exposure.Pass, "udp", ""), check("AMP-1", skip, "tcp", "does not apply"),
+				check("AMP-1", exposure.Pass, "udp", ""), check("AMP-1", skip, "tcp", "does not apply: no spoofing"),
 				check("ENC-1", exposure.Errored, "tcp", "broke"),
 			}},
 			{Address: two, Checks: []exposure.CheckResult{check("SNP-1", skip, "udp", "no collector")}},
@@ -77,7 +79,7 @@ func TestGaps(t *testing.T) {
 	want := []gap{
 		{What: []string{"FWD-1", "SNP-1"}, Why: "no collector", Remedy: "run one", On: []string{"192.0.2.1", "2001:db8::1"}, All: true},
 		{What: []string{"udp 53"}, Why: "no route"},
-		{What: []string{"AMP-1/tcp"}, Why: "does not apply", On: []string{"192.0.2.1"}},
+		{What: []string{"AMP-1/tcp"}, Moot: true, Why: "does not apply: no spoofing", On: []string{"192.0.2.1"}},
 		{What: []string{"ENC-1"}, Why: "error: broke", On: []string{"192.0.2.1"}},
 	}
 	if diff := cmp.Diff(want, gaps(a)); diff != "" {
@@ -97,9 +99,12 @@ func TestEvidenceText(t *testing.T) {
 		{exposure.Evidence{Query: "q", Response: "NOERROR aa", Rcode: "NOERROR"}, "q > NOERROR aa"},
 		{exposure.Evidence{Query: "q", Response: "aa", Rcode: "NOERROR", RTTms: 0.4}, "q > NOERROR aa; 0.40 ms"},
 		{exposure.Evidence{Query: "q", Response: "r", From: "192.0.2.9"}, "q > r; ANSWERED BY 192.0.2.9"},
+		{exposure.Evidence{Query: "q", Response: "r", From: "192.0.2.1"}, "q > r"},
+		{exposure.Evidence{Query: "q", Response: "r", From: "[::ffff:192.0.2.1]:53"}, "q > r"},
+		{exposure.Evidence{Query: "q", Response: "r, 29 bytes", BytesOut: 29, BytesIn: 29}, "q > r, 29 bytes"},
 		{exposure.Evidence{Query: "q", BytesOut: 40, BytesIn: 400, RTTms: 120.4, Note: "n"}, "q > 400 bytes in for 40 out (x10.0), 120 ms; n"},
 	} {
-		if got := evidenceText(c.in, ">"); got != c.want {
+		if got := evidenceText(c.in, netip.MustParseAddr("192.0.2.1"), ">"); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.in, got, c.want)
 		}
 	}

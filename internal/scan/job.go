@@ -45,7 +45,7 @@ const (
 	// DefaultPerHost is in probes that a host is asked to answer at once.
 	DefaultPerHost = 8
 	// DefaultConcurrency is in probes over all hosts at once.
-	DefaultConcurrency = 4096
+	DefaultConcurrency = 2048
 )
 
 // DefaultTimeouts is the patience for a target: two attempts, the second longer.

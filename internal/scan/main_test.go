@@ -8,14 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"reconshield/internal/exchange"
 	"reconshield/internal/exposure"
 	"reconshield/internal/netset"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // network is a Prober whose targets behave as told, in no time but that of
 // their round trip. A target that is not told of is silent.
@@ -136,11 +132,16 @@ func unreachable(offender string) func(exchange.Request, int) exchange.Reply {
 	}
 }
 
-func ports(t *testing.T, expr string) []netset.Port {
-	t.Helper()
+// unlimited is a Limiter that lets everything pass.
+type unlimited struct{}
+
+func (unlimited) Wait(ctx context.Context) error { return ctx.Err() }
+
+func ports(tb testing.TB, expr string) []netset.Port {
+	tb.Helper()
 	set, err := netset.ParsePorts(expr)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return slices.Collect(set.All())
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/binary"
+	"slices"
 
 	"reconshield/internal/exposure"
 )
@@ -40,10 +41,8 @@ func payloads() []payload {
 func payloadFor(port uint16) payload {
 	table := payloads()
 	for _, p := range table {
-		for _, n := range p.ports {
-			if n == port {
-				return p
-			}
+		if slices.Contains(p.ports, port) {
+			return p
 		}
 	}
 	generic := table[0]
@@ -130,6 +129,6 @@ func isVersionNegotiation(b, destination, source []byte) bool {
 
 func randomBytes(n int) []byte {
 	b := make([]byte, n)
-	rand.Read(b) //nolint:errcheck // never fails (crypto/rand since Go 1.24)
+	rand.Read(b)
 	return b
 }

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"reconshield/internal/lab"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(inLab{m}, map[string]func(){"reconshield": main})
+}
+
+// inLab runs the tests in namespaces of their own, so that nothing they do can
+// reach a real network. It does not return.
+type inLab struct{ *testing.M }
+
+func (l inLab) Run() int {
+	lab.Main(l.M)
+	return 0
+}

@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"reconshield/internal/exposure"
+	"reconshield/internal/identify"
+	"reconshield/internal/scan"
+)
+
+// doubtHost tests, where an open TCP port proved nothing, whether the host
+// accepts on every port.
+func (r *run) doubtHost(ctx context.Context, h *host) {
+	if h.unprovenTCP() && !h.labelled(exposure.LabelAcceptsAll) {
+		r.acceptsEverything(ctx, h)
+	}
+}
+
+// acceptsEverything tests and labels the host.
+func (r *run) acceptsEverything(ctx context.Context, h *host) bool {
+	c := r.controls().AcceptsEverything(ctx, h.addr)
+	if c.Verdict != scan.Detected {
+		return false
+	}
+	h.label(exposure.LabelAcceptsAll, c.Text, func(o exposure.Observation) bool {
+		return o.Transport == exposure.TCP && o.State == exposure.Open
+	})
+	return true
+}
+
+// doubtPath tests whether something on the path answers port 53 in the host's stead.
+func (r *run) doubtPath(ctx context.Context, h *host) {
+	c := r.intercepted(ctx, h)
+	r.mu.Lock()
+	r.interception = append(r.interception, c.Verdict)
+	r.mu.Unlock()
+	switch c.Verdict {
+	case scan.Detected:
+		h.label(exposure.LabelIntercepted, c.Text, func(o exposure.Observation) bool { return o.Port == dnsPort })
+		r.warn(fmt.Sprintf("%s: port 53 is answered by something on the path, not by the address itself: %s", h.addr, c.Text))
+	case scan.NotTested:
+		r.note(exposure.Gap{
+			What: "whether port 53 is answered by the address itself", Address: h.addr.String(), Why: c.Text,
+			Remedy: "name an unused address of the same network with --control",
+		})
+	case scan.None:
+	}
+}
+
+// verdict sums up the controls of all hosts for the report.
+func (r *run) interceptionVerdict() string {
+	switch {
+	case slices.Contains(r.interception, scan.Detected):
+		return string(scan.Detected)
+	case len(r.interception) == 0 || slices.Contains(r.interception, scan.NotTested):
+		return string(scan.NotTested)
+	}
+	return string(scan.None)
+}
+
+func (r *run) warn(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.warned = append(r.warned, text)
+}
+
+func (r *run) note(g exposure.Gap) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, g)
+}
+
+// unprovenTCP reports whether a TCP port is open behind which nothing was proven.
+func (h *host) unprovenTCP() bool {
+	return slices.ContainsFunc(h.ports(), func(p exposure.PortState) bool {
+		return p.Transport == exposure.TCP && p.State == exposure.Open && (p.Service == nil || p.Service.Protocol == identify.Unknown)
+	})
+}
+
+// label marks the host and those of its ports that match.
+func (h *host) label(l exposure.Label, detail string, match func(exposure.Observation) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.labels = append(h.labels, l)
+	for k, o := range h.seen {
+		if match(o) {
+			o.Labels = append(o.Labels[:len(o.Labels):len(o.Labels)], l)
+			o.Detail = detail
+			h.seen[k] = o
+		}
+	}
+}
+
+func (h *host) labelled(l exposure.Label) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Contains(h.labels, l)
+}

@@ -1,0 +1,245 @@
+package dnscheck
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"reconshield/internal/dialogue"
+	"reconshield/internal/dnswire"
+	"reconshield/internal/exchange"
+	"reconshield/internal/exposure"
+)
+
+// Thresholds of the amplification factor.
+const (
+	factorHigh   = 10
+	factorMedium = 5
+	// lingerForMore is how long duplicates of the worst reply are waited for.
+	lingerForMore = 300 * time.Millisecond
+)
+
+func amplifyChecks() []Check {
+	return []Check{{
+		ID:    "AMP-1",
+		Title: "Answers multiply traffic",
+		Finds: "The largest factor of bytes received to bytes sent (UDP payload) over ANY, DNSKEY and TXT of the zone's apex, the root's NS and authors.bind, each with EDNS 4096, 1232 and none; on an open resolver also the root's DNSKEY and ANY. Duplicate replies to the worst question are counted.",
+		Why:   "Attackers send small questions with a victim's address and the server sends the large answers there. The owner pays the traffic and is blocked as an attacker.",
+
+		Severity:  exposure.HighSev,
+		Rationale: "High from a factor of 10 on, medium from 5 on; below 5 it is no better reflector than others and passes.",
+		Safety:    Standard,
+		Fixes:     amplifyFixes(),
+		References: []exposure.Reference{
+			rfc("5358", "", "reflector attacks"), rfc("8482", "", "minimal answers to ANY"), rfc("6891", "6.2.5", "payload size"),
+			{Title: "CISA: UDP-based amplification attacks", URL: "https://www.cisa.gov/news-events/alerts/2014/01/17/udp-based-amplification-attacks"},
+		},
+		Run: runAmplification,
+	}, {
+		ID:    "AMP-2",
+		Title: "ANY is answered in full over UDP",
+		Finds: "A server that answers the type ANY over UDP with everything it has at the name, and not with one RRset or HINFO (RFC 8482).",
+		Why:   "ANY is the favourite question of reflection attacks, and hardly anybody else's.",
+
+		Severity:  exposure.LowSev,
+		Rationale: "Low: the size is judged by AMP-1; this is the setting behind it.",
+		Safety:    Safe,
+		Fixes:     minimalAnyFixes(),
+		References: []exposure.Reference{
+			rfc("8482", "4", "ways to answer ANY with little"),
+		},
+		Run: func(ctx context.Context, s *Session) []Outcome {
+			if !s.Speaks(exposure.UDP) {
+				return []Outcome{notTested(exposure.UDP, "does not apply: no DNS was proven on udp/53")}
+			}
+			return s.eachZone(ctx, func(z Zone) Outcome {
+				return judgeAny(s.Ask(ctx, exposure.UDP, sized(question(z.Name, dnswire.TypeANY), 4096)))
+			})
+		},
+	}}
+}
+
+// sized adds EDNS with the payload size and DO; 0 leaves the question without EDNS.
+func sized(q dnswire.Query, size uint16) dnswire.Query {
+	if size > 0 {
+		q.EDNS = &dnswire.EDNS{UDPSize: size, DO: true}
+	}
+	return q
+}
+
+func judgeAny(a dialogue.Answer) Outcome {
+	switch {
+	case a.Msg == nil:
+		return notTested(a.Via, silence("the type ANY", a))
+	case a.Is(dnswire.RcodeRefused), a.Is(dnswire.RcodeNotImp):
+		return pass(a.Via, "ANY is refused: "+a.Outcome())
+	case a.Msg.Truncated:
+		return pass(a.Via, "ANY is cut short over UDP; the full answer needs TCP, where the sender cannot be forged")
+	case a.Msg.Malformed != nil, !a.Is(dnswire.RcodeNoError):
+		return notTested(a.Via, "the answer proves neither: "+a.Msg.Summary())
+	}
+	var types []string
+	for _, rr := range a.Msg.Answer {
+		t := rr.Header().Rrtype
+		if name := dnswire.TypeName(t); t != dnswire.TypeRRSIG && !slices.Contains(types, name) {
+			types = append(types, name)
+		}
+	}
+	switch len(types) {
+	case 0:
+		return notTested(a.Via, "ANY was answered with nothing, which proves neither: "+a.Msg.Summary())
+	case 1:
+		return pass(a.Via, "ANY is answered with one RRset ("+types[0]+")")
+	}
+	return fail(a.Via, fmt.Sprintf("ANY is answered with %d RRsets (%s) in %d bytes", len(types), strings.Join(types, ", "), a.Msg.Size), a.Evidence(""))
+}
+
+// measure is one amplification measurement.
+type measure struct {
+	answer   dialogue.Answer
+	out, in  int
+	messages int
+}
+
+func (m measure) factor() float64 {
+	if m.out == 0 {
+		return 0
+	}
+	return float64(m.in) / float64(m.out)
+}
+
+func measureOf(a dialogue.Answer) measure {
+	m := measure{answer: a, out: a.Reply.BytesOut, in: len(a.Reply.Payload)}
+	if m.in > 0 {
+		m.messages = 1
+	}
+	for _, d := range a.Reply.More {
+		m.in += len(d.Payload)
+		m.messages++
+	}
+	return m
+}
+
+func runAmplification(ctx context.Context, s *Session) []Outcome {
+	if !s.Speaks(exposure.UDP) {
+		return []Outcome{notTested(exposure.UDP, "does not apply: no DNS was proven on udp/53, and TCP does not reflect")}
+	}
+	authors := make(chan dialogue.Answer, 1)
+	go func() { // paced, hence beside the rest
+		a, asked := s.Chaos(ctx, "authors.bind")
+		if !asked || a.Via != exposure.UDP {
+			a = dialogue.Answer{}
+		}
+		authors <- a
+	}()
+	all := s.amplification(ctx)
+	if i := worst(all); i >= 0 && all[i].factor() > 1 {
+		again := s.Fresh(ctx, exposure.UDP, s.Port(), all[i].answer.Query, func(r *exchange.Request) { r.Linger = lingerForMore })
+		if m := measureOf(again); m.factor() > all[i].factor() {
+			all[i] = m
+		}
+	}
+	if a := <-authors; a.Msg != nil {
+		all = append(all, measureOf(a))
+	}
+	return []Outcome{judgeAmplification(all)}
+}
+
+// amplification asks everything that costs no CHAOS question.
+func (s *Session) amplification(ctx context.Context) []measure {
+	queries := []dnswire.Query{question(".", dnswire.TypeNS)}
+	const zonesAsked = 2
+	zones := s.Zones(ctx)
+	for _, z := range zones[:min(len(zones), zonesAsked)] {
+		for _, t := range []uint16{dnswire.TypeANY, dnswire.TypeDNSKEY, dnswire.TypeTXT} {
+			queries = append(queries, question(z.Name, t))
+		}
+	}
+	if s.Recursion(ctx, exposure.UDP).Open() {
+		for _, t := range []uint16{dnswire.TypeNS, dnswire.TypeDNSKEY, dnswire.TypeANY} {
+			queries = append(queries, dnswire.Query{Name: ".", Type: t, RD: true})
+		}
+	}
+	sizes := []uint16{4096, 1232, 0}
+	out := make([]measure, len(queries)*len(sizes))
+	var wg sync.WaitGroup
+	for i, q := range queries {
+		for j, size := range sizes {
+			wg.Go(func() { out[i*len(sizes)+j] = measureOf(s.Ask(ctx, exposure.UDP, sized(q, size))) })
+		}
+	}
+	wg.Wait()
+	return out
+}
+
+func worst(all []measure) int {
+	best := -1
+	for i, m := range all {
+		if best < 0 || m.factor() > all[best].factor() {
+			best = i
+		}
+	}
+	return best
+}
+
+func judgeAmplification(all []measure) Outcome {
+	asked := map[string]bool{} // name and type → answered in some size
+	for _, m := range all {
+		key := m.answer.Query.Name + " " + dnswire.TypeName(m.answer.Query.Type)
+		asked[key] = asked[key] || m.answer.Msg != nil
+	}
+	var unanswered []string
+	for key, ok := range asked {
+		if !ok {
+			unanswered = append(unanswered, key)
+		}
+	}
+	slices.Sort(unanswered)
+	i := worst(all)
+	if i < 0 || len(unanswered) == len(asked) {
+		return notTested(exposure.UDP, "no question was answered over UDP")
+	}
+	top := all[i]
+	text := fmt.Sprintf("worst factor %.1f: %s, %d bytes in %s for %d", top.factor(), top.answer.Query, top.in, messages(top.messages), top.out)
+	switch {
+	case top.factor() >= factorMedium:
+		o := fail(exposure.UDP, text, amplificationEvidence(all)...)
+		if top.factor() < factorHigh {
+			o.Severity = exposure.MediumSev
+		}
+		return o
+	case len(unanswered) > 0:
+		return notTested(exposure.UDP, text+"; but no answer to "+strings.Join(unanswered, ", ")+": run again, or with a longer --timeout")
+	}
+	return pass(exposure.UDP, text)
+}
+
+func messages(n int) string {
+	if n == 1 {
+		return "1 message"
+	}
+	return fmt.Sprintf("%d messages", n)
+}
+
+// amplificationEvidence is every measurement, worst first; only the worst
+// keeps its bytes.
+func amplificationEvidence(all []measure) []exposure.Evidence {
+	sorted := slices.SortedStableFunc(slices.Values(all), func(a, b measure) int { return cmp.Compare(b.factor(), a.factor()) })
+	var out []exposure.Evidence
+	for _, m := range sorted {
+		if m.answer.Msg == nil {
+			continue
+		}
+		e := m.answer.Evidence(fmt.Sprintf("factor %.1f, %s", m.factor(), messages(m.messages)))
+		e.BytesIn = m.in
+		if len(out) > 0 {
+			e.Raw = nil
+		}
+		out = append(out, e)
+	}
+	return out
+}

@@ -1,0 +1,32 @@
+package dnscheck
+
+import "reconshield/internal/exposure"
+
+func amplifyFixes() Fixes {
+	return Fixes{
+		"":                  advice("Limit the rate of responses, answer ANY minimally, cap UDP answers at 1232 bytes, sign with ECDSA or Ed25519 in place of RSA, and answer recursive questions only for your own networks."),
+		exposure.BIND:       configure(exposure.BIND, "Response rate limiting, minimal answers and a cap on UDP.", "options {\n    rate-limit { responses-per-second 5; };\n    minimal-any yes;\n    minimal-responses yes;\n    max-udp-size 1232;\n};"),
+		exposure.Unbound:    configure(exposure.Unbound, "Answer your own networks only, refuse ANY, cap UDP and limit each client.", "server:\n    access-control: 192.0.2.0/24 allow\n    deny-any: yes\n    max-udp-size: 1232\n    ip-ratelimit: 100"),
+		exposure.Knot:       configure(exposure.Knot, "Rate limiting and a cap on UDP.", "server:\n    udp-max-payload: 1232\nmod-rrl:\n  - id: default\n    rate-limit: 20\ntemplate:\n  - id: default\n    global-module: mod-rrl/default"),
+		exposure.NSD:        configure(exposure.NSD, "Rate limiting (needs a build with --enable-ratelimit, as in Debian), minimal answers and a cap on UDP.", "server:\n    rrl-ratelimit: 20\n    refuse-any: yes\n    minimal-responses: yes\n    ipv4-edns-size: 1232\n    ipv6-edns-size: 1232"),
+		exposure.PDNSAuth:   configure(exposure.PDNSAuth, "ANY over TCP only and a cap on UDP; rate limits belong into dnsdist in front of it.", "any-to-tcp=yes\nudp-truncation-threshold=1232\n# dnsdist: addAction(MaxQPSIPRule(20, 24, 56), TCAction())"),
+		exposure.PDNSRec:    configure(exposure.PDNSRec, "Answer your own networks only.", "allow-from=127.0.0.0/8, ::1/128, 192.0.2.0/24\nany-to-tcp=yes\nudp-truncation-threshold=1232"),
+		exposure.Dnsmasq:    configure(exposure.Dnsmasq, "Listen on the inside only and cap UDP.", "interface=lan0\nbind-dynamic\nlocal-service\nedns-packet-max=1232"),
+		exposure.WindowsDNS: configure(exposure.WindowsDNS, "Response rate limiting exists from Windows Server 2016 on.", "Set-DnsServerResponseRateLimiting -Mode Enable -ResponsesPerSec 5 -ErrorsPerSec 5 -Force\nSet-DnsServerEDns -EnableReception $true"),
+		exposure.CoreDNS:    configure(exposure.CoreDNS, "Answer ANY minimally, and bind to the inside or use the acl plugin.", "example.net {\n    any\n    bufsize 1232\n    acl {\n        allow net 192.0.2.0/24\n        block\n    }\n    file /etc/coredns/example.net.zone\n}"),
+	}
+}
+
+func minimalAnyFixes() Fixes {
+	return Fixes{
+		"":                  advice("Answer ANY over UDP with one RRset or with HINFO as RFC 8482 has it."),
+		exposure.BIND:       configure(exposure.BIND, "From 9.11 on.", "options {\n    minimal-any yes;\n};"),
+		exposure.Unbound:    configure(exposure.Unbound, "From 1.8 on.", "server:\n    deny-any: yes"),
+		exposure.Knot:       configure(exposure.Knot, "Knot answers ANY with one RRset by default over UDP; remove what loosens it.", "template:\n  - id: default\n    disable-any: on   # before 2.8 only"),
+		exposure.NSD:        configure(exposure.NSD, "The default since 4.2.", "server:\n    refuse-any: yes"),
+		exposure.PDNSAuth:   configure(exposure.PDNSAuth, "The default; over UDP ANY is then cut short.", "any-to-tcp=yes"),
+		exposure.PDNSRec:    configure(exposure.PDNSRec, "Cut ANY short over UDP.", "any-to-tcp=yes"),
+		exposure.WindowsDNS: advice("Windows DNS has no switch for ANY before Windows Server 2016; there a query resolution policy refuses it: Add-DnsServerQueryResolutionPolicy -Name NoAny -Action DENY -QType 'EQ,ANY'"),
+		exposure.CoreDNS:    configure(exposure.CoreDNS, "The any plugin answers as RFC 8482 has it.", "example.net {\n    any\n    file /etc/coredns/example.net.zone\n}"),
+	}
+}
