@@ -37,6 +37,11 @@ race: ## run the tests without servers under the race detector (needs gcc)
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
 
+.PHONY: bench-assess
+bench-assess: ## time whole assessments: one server, 256 addresses, a /16
+	$(GO) test -run '^$$' -bench Assess -benchtime 3x ./internal/app
+	scripts/bench-assess.sh
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s)
 	scripts/fuzz.sh

@@ -178,14 +178,26 @@ func openOutput(stdout io.Writer, path string) (*output, error) {
 	if path == "" || path == "-" {
 		return &output{w: stdout}, nil
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("--output %s: is a directory", path)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return openSpecial(path, info)
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".reconshield-*")
 	if err != nil {
 		return nil, fmt.Errorf("--output: %w", err)
 	}
 	return &output{w: file, file: file, path: path}, nil
+}
+
+// openSpecial opens what must be written to in place: a device or a pipe.
+func openSpecial(path string, info os.FileInfo) (*output, error) {
+	if info.IsDir() {
+		return nil, fmt.Errorf("--output %s: is a directory", path)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("--output: %w", err)
+	}
+	return &output{w: file}, nil
 }
 
 func (o *output) commit() error {

@@ -142,15 +142,35 @@ func (r *run) start(ctx context.Context, h *host) {
 	if again {
 		return
 	}
+	if !h.alive() && !r.scope.Single(h.addr) {
+		r.done(h, r.lifeless(h))
+		return
+	}
 	r.working.Go(func() {
 		r.slots <- struct{}{}
 		defer func() { <-r.slots }()
-		asset := r.assess(ctx, h)
-		r.mu.Lock()
-		r.assets = append(r.assets, asset)
-		r.mu.Unlock()
-		r.drop(h)
+		r.done(h, r.assess(ctx, h))
 	})
+}
+
+// done files the host's entry.
+func (r *run) done(h *host, asset exposure.Asset) {
+	r.mu.Lock()
+	r.assets = append(r.assets, asset)
+	r.mu.Unlock()
+	r.drop(h)
+}
+
+// lifeless is the entry of an address from which nothing came back: there is
+// nothing that a check could ask.
+func (r *run) lifeless(h *host) exposure.Asset {
+	asset := exposure.Asset{Address: h.addr, Names: h.names, Ports: h.ports()}
+	for _, c := range r.checks {
+		asset.Checks = append(asset.Checks, exposure.CheckResult{
+			ID: c.ID, Status: exposure.NotTested, Port: dnsPort, Reason: "nothing came back from the address",
+		})
+	}
+	return asset
 }
 
 func (r *run) drop(h *host) {

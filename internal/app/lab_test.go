@@ -22,7 +22,7 @@ const probeZone = "probe.test."
 
 // newLab builds a lab whose collector answers and whose validating resolvers
 // trust it.
-func newLab(t *testing.T) *lab.Lab {
+func newLab(t testing.TB) *lab.Lab {
 	t.Helper()
 	key, err := collector.NewKey()
 	if err != nil {
@@ -47,7 +47,7 @@ func newLab(t *testing.T) *lab.Lab {
 	return l
 }
 
-func serveCollector(t *testing.T, h *lab.Host, server *collector.Server) {
+func serveCollector(t testing.TB, h *lab.Host, server *collector.Server) {
 	t.Helper()
 	var udp []net.PacketConn
 	var tcp []net.Listener
@@ -77,7 +77,7 @@ func serveCollector(t *testing.T, h *lab.Host, server *collector.Server) {
 }
 
 // assess runs a whole assessment of the targets.
-func assess(t *testing.T, o app.Options) *exposure.Assessment {
+func assess(t testing.TB, o app.Options) *exposure.Assessment {
 	t.Helper()
 	if o.LookupPTR == nil {
 		o.LookupPTR = func(context.Context, netip.Addr) []string { return nil }

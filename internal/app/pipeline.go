@@ -30,7 +30,8 @@ func (r *run) assess(ctx context.Context, h *host) exposure.Asset {
 	}
 	s := dnscheck.NewSession(d, server, dnscheck.Options{
 		Profile: r.profile, Zones: r.zones, Collector: r.nonces, StableName: r.opts.StableName,
-		LookupPTR: r.lookupPTR, Dial: r.dialer,
+		LookupPTR: r.lookupPTR, Dial: r.dialer, OnLink: r.dialer.OnLink,
+		Credentials: slices.Contains(r.opts.Only, "CTL-4"),
 	})
 	ran := dnscheck.Run(ctx, s, r.checks, func(dnscheck.Check) { r.opts.Progress.Add(1) })
 	others.Wait()

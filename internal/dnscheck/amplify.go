@@ -164,16 +164,36 @@ func (s *Session) amplification(ctx context.Context) []measure {
 			queries = append(queries, dnswire.Query{Name: ".", Type: t, RD: true})
 		}
 	}
-	sizes := []uint16{4096, 1232, 0}
-	out := make([]measure, len(queries)*len(sizes))
+	perQuery := make([][]measure, len(queries))
 	var wg sync.WaitGroup
 	for i, q := range queries {
-		for j, size := range sizes {
-			wg.Go(func() { out[i*len(sizes)+j] = measureOf(s.Ask(ctx, exposure.UDP, sized(q, size))) })
-		}
+		wg.Go(func() { perQuery[i] = s.measureSizes(ctx, q) })
 	}
 	wg.Wait()
-	return out
+	return slices.Concat(perQuery...)
+}
+
+// measureSizes asks with EDNS 4096 first; the smaller sizes only where they can
+// matter: the answer was not a refusal and not so small that no size makes it
+// large.
+func (s *Session) measureSizes(ctx context.Context, q dnswire.Query) []measure {
+	const small = 100
+	a := s.Ask(ctx, exposure.UDP, sized(q, 4096))
+	out := []measure{measureOf(a)}
+	if denied(a) || a.Is(dnswire.RcodeNoError) && a.Msg.Size <= small {
+		return out
+	}
+	sizes := []uint16{0}
+	if a.Is(dnswire.RcodeNoError) {
+		sizes = []uint16{1232, 0}
+	}
+	more := make([]measure, len(sizes))
+	var wg sync.WaitGroup
+	for i, size := range sizes {
+		wg.Go(func() { more[i] = measureOf(s.Ask(ctx, exposure.UDP, sized(q, size))) })
+	}
+	wg.Wait()
+	return append(out, more...)
 }
 
 func worst(all []measure) int {

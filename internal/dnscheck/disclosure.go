@@ -8,7 +8,6 @@ import (
 	"reconshield/internal/dialogue"
 	"reconshield/internal/dnswire"
 	"reconshield/internal/exposure"
-	"reconshield/internal/intel/recog"
 )
 
 func disclosureCheck() Check {
@@ -50,12 +49,12 @@ func runDisclosure(ctx context.Context, s *Session) []Outcome {
 			answers[name] = a
 		}
 	}
-	return []Outcome{judgeDisclosure(via, answers, nsid, recog.New())}
+	return []Outcome{judgeDisclosure(via, answers, nsid)}
 }
 
 // judgeDisclosure merges what was told under all names into one outcome;
 // answers holds only the names that were asked.
-func judgeDisclosure(via exposure.Transport, answers map[string]dialogue.Answer, nsid dialogue.Answer, prints *recog.Database) Outcome {
+func judgeDisclosure(via exposure.Transport, answers map[string]dialogue.Answer, nsid dialogue.Answer) Outcome {
 	var told, unasked, unanswered []string
 	o := Outcome{Status: exposure.Fail, Transport: via, Severity: exposure.Info}
 	for _, name := range disclosers() {
@@ -70,7 +69,7 @@ func judgeDisclosure(via exposure.Transport, answers map[string]dialogue.Answer,
 		}
 		text := strings.Join(a.Msg.TXT(), " ")
 		version := strings.HasPrefix(name, "version")
-		if text == "" || version && !namesSoftware(text, prints) {
+		if text == "" || version && !namesSoftware(text) {
 			continue
 		}
 		if version && versionNumber().MatchString(text) {
@@ -107,9 +106,9 @@ func versionNumber() *regexp.Regexp { return regexp.MustCompile(`\d+\.\d+`) }
 
 // namesSoftware reports whether a version text tells anything: jokes and words
 // such as "none" do not.
-func namesSoftware(text string, prints *recog.Database) bool {
-	_, known := prints.Match(recog.DNSVersion, text)
-	return known || versionNumber().MatchString(text)
+func namesSoftware(text string) bool {
+	product := regexp.MustCompile(`(?i)\b(bind|named|unbound|knot|nsd|powerdns|pdns|dnsmasq|dnsdist|coredns|microsoft dns|djbdns|tinydns|gdnsd|rbldnsd|vantio|ultradns|bluecat|infoblox|akamai|technitium|simple dns|yadifa|maradns|deadwood)\b`)
+	return versionNumber().MatchString(text) || product.MatchString(text)
 }
 
 func quoted(text string) string {

@@ -150,7 +150,7 @@ func ednsFlaws(m ednsAnswers) []ednsFlaw {
 	}
 	if a := m.version; a.Msg != nil {
 		add(a, !a.Is(dnswire.RcodeBadVers), "EDNS version 1 is answered %s, BADVERS is due", a.Outcome())
-		add(a, a.Is(dnswire.RcodeBadVers) && a.Msg.OPT().Version() != 0, "BADVERS names version %d, 0 is due", version(a.Msg))
+		add(a, a.Is(dnswire.RcodeBadVers) && version(a.Msg) != 0, "BADVERS names version %d, 0 is due", version(a.Msg))
 	}
 	if a := m.option; a.Msg != nil {
 		add(a, refused(a), "an unknown option is answered %s, it is to be ignored", a.Outcome())

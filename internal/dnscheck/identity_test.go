@@ -12,7 +12,6 @@ import (
 	"reconshield/internal/dnswire"
 	"reconshield/internal/exchange"
 	"reconshield/internal/exposure"
-	"reconshield/internal/intel/recog"
 )
 
 // toldAnswer makes an answer with TXT records; no text gives an empty NOERROR.
@@ -76,7 +75,6 @@ func TestJudgeForeign(t *testing.T) {
 }
 
 func TestJudgeDisclosure(t *testing.T) {
-	prints := recog.New()
 	type answers = map[string]dialogue.Answer
 	for _, c := range []struct {
 		name     string
@@ -92,6 +90,7 @@ func TestJudgeDisclosure(t *testing.T) {
 		{"identity only", answers{"version.bind": codeAnswer(5), "id.server": toldAnswer("ns1")}, quietAnswer(), exposure.Fail, exposure.Info, 1},
 		{"NSID only", answers{"version.bind": codeAnswer(5)}, nsidAnswer("00ff"), exposure.Fail, exposure.Info, 1},
 		{"a joke", answers{"version.bind": toldAnswer("none of your business"), "id.server": toldAnswer()}, codeAnswer(0), exposure.Pass, "", 0},
+		{"blind text", answers{"version.bind": toldAnswer("blinded, unboundless")}, codeAnswer(0), exposure.Pass, "", 0},
 		{"empty text", answers{"version.bind": toldAnswer("")}, codeAnswer(0), exposure.Pass, "", 0},
 		{"refused", answers{"version.bind": codeAnswer(5), "hostname.bind": codeAnswer(5), "id.server": codeAnswer(5)}, codeAnswer(5), exposure.Pass, "", 0},
 		{"nodata", answers{"version.bind": toldAnswer()}, codeAnswer(0), exposure.Pass, "", 0},
@@ -100,7 +99,7 @@ func TestJudgeDisclosure(t *testing.T) {
 		{"nothing asked", answers{}, codeAnswer(0), exposure.NotTested, "", 0},
 		{"silence, but NSID", answers{"version.bind": quietAnswer()}, nsidAnswer("6e7331"), exposure.Fail, exposure.Info, 1},
 	} {
-		o := judgeDisclosure(exposure.UDP, c.answers, c.nsid, prints)
+		o := judgeDisclosure(exposure.UDP, c.answers, c.nsid)
 		if o.Status != c.status || c.status == exposure.Fail && o.Severity != c.severity || len(o.Evidence) != c.evidence || o.Reason == "" {
 			t.Errorf("%s: %+v", c.name, o)
 		}

@@ -123,6 +123,8 @@ func judgeRefusal(a dialogue.Answer) (r Recursion, done bool) {
 		return unknown("a recursive question met no answer (" + a.Outcome() + "): a server that drops strangers and a filter look the same from here; assess it also from a network that it serves")
 	case a.Is(dnswire.RcodeRefused), a.Is(dnswire.RcodeNotAuth):
 		return pass("recursion refused: " + a.Outcome())
+	case m.Malformed != nil:
+		return unknown("the reply does not parse: " + m.Malformed.Error())
 	case a.Is(dnswire.RcodeServFail):
 		return unknown("SERVFAIL is no refusal: it may have tried and failed; see that it can reach the Internet, then assess it again")
 	case m.Truncated && len(m.Answer) == 0:

@@ -56,13 +56,13 @@ func unfit(r Recursion) string {
 	case r.Genuine && r.Open():
 		return ""
 	case r.Status == exposure.Pass:
-		return "recursion is refused from here; assess it also from a network that it serves"
+		return "it resolves nothing for this vantage (" + r.Reason + "); assess it also from a network that it serves, if there is one"
 	case r.Lie.IsValid():
 		return "its answers are not the collector's: see REC-2"
 	case r.Open():
 		return "it resolves, but not the collector's names: is the zone delegated to the collector, and does it run?"
 	}
-	return r.Reason
+	return "whether it resolves for this vantage is not known: see REC-1"
 }
 
 // resolving is how many questions a resolver is given at once: modest, because

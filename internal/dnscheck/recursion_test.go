@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"sync"
@@ -82,6 +83,25 @@ func TestJudgeRecursion(t *testing.T) {
 		r := p.judge(&z, stable)
 		if r.Status != c.status || r.Confidence != c.confidence || r.Genuine != c.genuine || r.Lie.IsValid() != c.lie || r.Reason == "" {
 			t.Errorf("%s: %+v", c.what, r)
+		}
+	}
+}
+
+func TestBrokenRepliesProveNothing(t *testing.T) {
+	z := probeZone(t)
+	name := z.Name(nonce.Plain)
+	for _, c := range []struct {
+		words  string
+		status exposure.Status
+	}{
+		{"NOERROR aa", exposure.NotTested},
+		{"NXDOMAIN aa", exposure.NotTested},
+		{"REFUSED", exposure.Pass}, // the header says it all
+	} {
+		a := answerTo(t, resolve(name, dnswire.TypeA), c.words)
+		a.Msg.Malformed = errors.New("broken")
+		if r := judgeFresh(z, name, a); r.Status != c.status {
+			t.Errorf("%s: %+v", c.words, r)
 		}
 	}
 }
@@ -224,8 +244,8 @@ func TestChecksWithoutCollectorOrRecursion(t *testing.T) {
 		reason string
 	}{
 		{"no collector", refuse, Options{}, "reconshield collector"},
-		{"refused", refuse, Options{Collector: &z}, "refused from here"},
-		{"silent", silent, Options{Collector: &z}, "no answer"},
+		{"refused", refuse, Options{Collector: &z}, "resolves nothing for this vantage"},
+		{"silent", silent, Options{Collector: &z}, "see REC-1"},
 	} {
 		s := fakeSession(c.server, c.opts)
 		for _, check := range recursiveOnly() {

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -102,7 +103,7 @@ func tls53(s *setup) error {
 	}
 	return s.both(53, func(c net.Conn) {
 		secure := tls.Server(c, conf)
-		if secure.HandshakeContext(s.ctx) == nil {
+		if secure.HandshakeContext(context.WithoutCancel(s.ctx)) == nil {
 			_, _ = io.Copy(io.Discard, secure)
 		}
 	})
