@@ -65,6 +65,7 @@ func (f *assessFlags) register(cmd *cobra.Command) {
 	flags.StringSliceVar(&o.Zones, "zone", nil, "test these `ZONES`, besides those of the target's own name and PTR")
 	flags.StringVar(&o.Collector, "collector", "", "the `ZONE` that your collector serves (see reconshield collector)")
 	flags.StringVar(&o.CollectorKey, "collector-key", "", "the `KEY` that the collector was started with")
+	flags.BoolVar(&o.CollectorAnchored, "collector-anchored", false, "the resolvers hold the collector's key as a trust anchor (SEC-1 then needs no DS in the parent)")
 	flags.StringVar(&o.StableName, "stable-name", "", "the well-known `NAME` to resolve when there is no collector (default a.root-servers.net)")
 	flags.StringVar(&o.Control, "control", "", "an unused `ADDRESS` of the same network that may be asked too, to expose interception")
 	flags.DurationVar(&o.Timeout, "timeout", 2*time.Second, "patience for one question, retries included")

@@ -89,7 +89,7 @@ func (r *run) intercepted(ctx context.Context, h *host) scan.Control {
 		case <-ctx.Done():
 		}
 	}
-	const neighbours = 3
+	const neighbours = 5
 	r.witnesses.mu.Lock()
 	quiet := r.witnesses.Quiet(h.addr, neighbours, func(a netip.Addr) bool { return !r.scope.Single(a) })
 	r.witnesses.mu.Unlock()

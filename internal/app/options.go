@@ -32,6 +32,9 @@ type Options struct {
 
 	Collector    string // the collector's zone; empty: none
 	CollectorKey string
+	// CollectorAnchored says that the resolvers hold the collector's key as a
+	// trust anchor, so that SEC-1 needs no DS record in the parent zone.
+	CollectorAnchored bool
 	StableName   string // for REC-1 without a collector
 	Control      string // an address outside the scope that may be asked to expose interception
 
@@ -195,7 +198,12 @@ func (p *plan) readNames() error {
 		if !dnswire.ValidName(c) || c == "." {
 			return fmt.Errorf("--collector %q: give the zone that the collector serves, such as probe.example.net", c)
 		}
-		p.nonces = &nonce.Zone{Apex: dnswire.CanonicalName(c), Key: []byte(p.opts.CollectorKey)}
+		zone, err := nonce.New(c, []byte(p.opts.CollectorKey))
+		if err != nil {
+			return fmt.Errorf("--collector: %w", err)
+		}
+		zone.Anchored = p.opts.CollectorAnchored
+		p.nonces = &zone
 	}
 	return nil
 }

@@ -217,6 +217,6 @@ func Schedule(total time.Duration) []time.Duration {
 
 func newID() uint16 {
 	var b [2]byte
-	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never fails (Go 1.24)
+	rand.Read(b[:])
 	return binary.BigEndian.Uint16(b[:])
 }

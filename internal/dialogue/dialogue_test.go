@@ -109,7 +109,9 @@ func TestAskRemembers(t *testing.T) {
 	for _, other := range []func() Answer{
 		func() Answer { return d.Ask(t.Context(), exposure.TCP, q) },
 		func() Answer { return d.AskPort(t.Context(), exposure.UDP, 5353, q) },
-		func() Answer { return d.Ask(t.Context(), exposure.UDP, dnswire.Query{Name: "example.net", Type: dnswire.TypeNS}) },
+		func() Answer {
+			return d.Ask(t.Context(), exposure.UDP, dnswire.Query{Name: "example.net", Type: dnswire.TypeNS})
+		},
 		func() Answer { return d.Fresh(t.Context(), exposure.UDP, 53, q, nil) },
 	} {
 		before := sent.Load()

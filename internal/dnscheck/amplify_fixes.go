@@ -12,7 +12,7 @@ func amplifyFixes() Fixes {
 		exposure.PDNSAuth:   configure(exposure.PDNSAuth, "ANY over TCP only and a cap on UDP; rate limits belong into dnsdist in front of it.", "any-to-tcp=yes\nudp-truncation-threshold=1232\n# dnsdist: addAction(MaxQPSIPRule(20, 24, 56), TCAction())"),
 		exposure.PDNSRec:    configure(exposure.PDNSRec, "Answer your own networks only.", "allow-from=127.0.0.0/8, ::1/128, 192.0.2.0/24\nany-to-tcp=yes\nudp-truncation-threshold=1232"),
 		exposure.Dnsmasq:    configure(exposure.Dnsmasq, "Listen on the inside only and cap UDP.", "interface=lan0\nbind-dynamic\nlocal-service\nedns-packet-max=1232"),
-		exposure.WindowsDNS: configure(exposure.WindowsDNS, "Response rate limiting exists from Windows Server 2016 on.", "Set-DnsServerResponseRateLimiting -Mode Enable -ResponsesPerSec 5 -ErrorsPerSec 5 -Force\nSet-DnsServerEDns -EnableReception $true"),
+		exposure.WindowsDNS: configure(exposure.WindowsDNS, "Response rate limiting exists from Windows Server 2016 on.", "Set-DnsServerResponseRateLimiting -Mode Enable -ResponsesPerSec 5 -ErrorsPerSec 5 -Force"),
 		exposure.CoreDNS:    configure(exposure.CoreDNS, "Answer ANY minimally, and bind to the inside or use the acl plugin.", "example.net {\n    any\n    bufsize 1232\n    acl {\n        allow net 192.0.2.0/24\n        block\n    }\n    file /etc/coredns/example.net.zone\n}"),
 	}
 }
@@ -22,7 +22,7 @@ func minimalAnyFixes() Fixes {
 		"":                  advice("Answer ANY over UDP with one RRset or with HINFO as RFC 8482 has it."),
 		exposure.BIND:       configure(exposure.BIND, "From 9.11 on.", "options {\n    minimal-any yes;\n};"),
 		exposure.Unbound:    configure(exposure.Unbound, "From 1.8 on.", "server:\n    deny-any: yes"),
-		exposure.Knot:       configure(exposure.Knot, "Knot answers ANY with one RRset by default over UDP; remove what loosens it.", "template:\n  - id: default\n    disable-any: on   # before 2.8 only"),
+		exposure.Knot:       advice("Knot DNS answers ANY over UDP with one RRset since 2.8 and has no switch for it: update it."),
 		exposure.NSD:        configure(exposure.NSD, "The default since 4.2.", "server:\n    refuse-any: yes"),
 		exposure.PDNSAuth:   configure(exposure.PDNSAuth, "The default; over UDP ANY is then cut short.", "any-to-tcp=yes"),
 		exposure.PDNSRec:    configure(exposure.PDNSRec, "Cut ANY short over UDP.", "any-to-tcp=yes"),

@@ -11,6 +11,7 @@ import (
 
 	"reconshield/internal/dialogue"
 	"reconshield/internal/dnscheck"
+	"reconshield/internal/dnswire"
 	"reconshield/internal/exposure"
 	"reconshield/internal/identify"
 	"reconshield/internal/lab"
@@ -19,8 +20,6 @@ import (
 // authorityWant is what each server must show: letters as in identityWant, one
 // for each outcome: zones in their order, UDP before TCP. "a|b" is for IPv4
 // and IPv6.
-//
-//nolint:gochecknoglobals // read-only table
 var authorityWant = []struct{ kind, zones, want string }{
 	{"bind-auth-safe", "example.test", "XFR-1 p XFR-2 p UPD-1 p/p NTF-1 n REC-3 p/p AMP-1 H AMP-2 p RRL-1 p SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 p WLD-1 p PRV-1 p/p"},
 	{"bind-auth-abused", "example.test wild.test private.test weak.test nsec3.test notify.test", "XFR-1 H/H/H/H/H/H XFR-2 H/H/H/H/H/H UPD-1 C/C/C/C/C/C/p/p/p/p/p/p NTF-1 n/n/n/n/n/L REC-3 p/p AMP-1 H AMP-2 L/L/L/L/L/L RRL-1 L SEC-2 n/n/n/L/p/n SEC-3 n/n/n/H/L/n TCP-1 p EDNS-1 p COO-1 p WLD-1 p/L/p/p/p/p PRV-1 p/p/M/p/p/p/M"},
@@ -140,4 +139,39 @@ func letters(t *testing.T, r dnscheck.Ran) string {
 		}
 	}
 	return strings.Join(got, "/")
+}
+
+// TestUpdateChangesNothing: the zone is the same before and after UPD-1 and
+// NTF-1 on servers that would have taken a change.
+func TestUpdateChangesNothing(t *testing.T) {
+	l := lab.New(t, lab.Options{})
+	kinds := []string{"bind-auth-abused", "knot-abused", "pdns-auth-abused"}
+	hosts := l.StartAll(t, kinds...)
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			w := newWatcher(hosts[kind].V4)
+			d := dialogue.New(w.dialer, hosts[kind].V4, dialogue.Options{})
+			content := func() string {
+				q := dnswire.Query{Name: "example.test", Type: dnswire.TypeSOA}
+				a := d.Fresh(t.Context(), exposure.TCP, 53, q, nil)
+				if a.Msg == nil || len(a.Msg.Answer) == 0 {
+					t.Fatal(a.Outcome())
+				}
+				return a.Msg.Answer[0].String()
+			}
+			before := content()
+			s := dnscheck.NewSession(d, dnscheck.Server{Addr: hosts[kind].V4, Spoken: []exposure.Transport{exposure.UDP, exposure.TCP}},
+				dnscheck.Options{Zones: []string{"example.test"}})
+			checks, err := dnscheck.Select(dnscheck.Catalogue(), dnscheck.Intrusive, []string{"UPD-1", "NTF-1"}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := letters(t, dnscheck.Run(t.Context(), s, checks, nil)[0]); !strings.HasPrefix(got, "C/C") {
+				t.Errorf("UPD-1 %s: the server takes no updates, so nothing is shown", got)
+			}
+			if after := content(); after != before {
+				t.Errorf("the zone changed:\n%s\n%s", before, after)
+			}
+		})
+	}
 }

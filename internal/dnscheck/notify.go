@@ -3,6 +3,7 @@ package dnscheck
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"reconshield/internal/dialogue"
 	"reconshield/internal/dnswire"
@@ -23,7 +24,7 @@ func notifyChecks() []Check {
 			"":                  advice("Accept NOTIFY only from the zone's primaries, best signed with TSIG."),
 			exposure.BIND:       configure(exposure.BIND, "The primaries are always accepted; remove wide allow-notify lists.", "zone \"example.net\" {\n    type secondary;\n    primaries { 192.0.2.53 key \"transfer-key\"; };\n    allow-notify { none; };\n};"),
 			exposure.Knot:       configure(exposure.Knot, "Bind the notify action to the primary's address and key.", "acl:\n  - id: primary\n    address: 192.0.2.53\n    key: transfer-key\n    action: notify\nzone:\n  - domain: example.net\n    master: primary-server\n    acl: primary"),
-			exposure.NSD:        configure(exposure.NSD, "One allow-notify line for each primary, with its key.", "zone:\n    name: example.net\n    allow-notify: 192.0.2.53 transfer-key"),
+			exposure.NSD:        configure(exposure.NSD, "One allow-notify line for each primary, with its key.", "zone:\n    name: example.net\n    request-xfr: 192.0.2.53 transfer-key\n    allow-notify: 192.0.2.53 transfer-key"),
 			exposure.PDNSAuth:   configure(exposure.PDNSAuth, "Take NOTIFY from the zone's primaries and from nobody else.", "allow-notify-from=192.0.2.53\nallow-unsigned-notify=no"),
 			exposure.WindowsDNS: configure(exposure.WindowsDNS, "Windows takes NOTIFY only from the configured masters; keep the list short.", "Set-DnsServerSecondaryZone -Name example.net -MasterServers 192.0.2.53"),
 			exposure.CoreDNS:    configure(exposure.CoreDNS, "Name the primary in the secondary plugin.", "example.net {\n    secondary {\n        transfer from 192.0.2.53\n    }\n}"),
@@ -39,13 +40,24 @@ func notifyChecks() []Check {
 func runNotify(ctx context.Context, s *Session) []Outcome {
 	return s.eachZone(ctx, func(z Zone) Outcome {
 		via := s.Any()
-		role := s.Ask(ctx, via, expireQuery(z))
+		is := roleOf(s.Ask(ctx, via, expireQuery(z)), z)
 		soa := *z.SOA
 		soa.Hdr = dnswire.RRHeader{Name: z.Name, Rrtype: dnswire.TypeSOA, Class: dnswire.ClassIN}
 		a := s.Ask(ctx, via, dnswire.Query{Opcode: dnswire.OpNotify, Name: z.Name, Type: dnswire.TypeSOA, Answer: []dnswire.RR{&soa}})
-		return judgeNotify(a, roleOf(role, z), s.Product())
+		if is == rolePrimary && a.Is(dnswire.RcodeNoError) {
+			// A secondary that has just refreshed looks like a primary for a second.
+			select {
+			case <-time.After(expireTick):
+				is = roleOf(s.Fresh(ctx, via, s.Port(), expireQuery(z), nil), z)
+			case <-ctx.Done():
+			}
+		}
+		return judgeNotify(a, is, s.Product())
 	})
 }
+
+// expireTick is how long the EXPIRE option takes to count down by one.
+const expireTick = 1100 * time.Millisecond
 
 func expireQuery(z Zone) dnswire.Query {
 	q := question(z.Name, dnswire.TypeSOA)

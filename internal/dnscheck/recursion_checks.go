@@ -15,7 +15,7 @@ func recursionChecks() []Check {
 		Why:   "Strangers use an open resolver to hide and multiply attacks on third parties, to poison its cache and to read it.",
 
 		Severity:  exposure.HighSev,
-		Rationale: "High: open resolvers are found and abused within hours. Low when the server's address is a private one, where serving its own network is its task. Not judged on a loopback address, which only the host itself can reach.",
+		Rationale: "High: open resolvers are found and abused within hours. A private address keeps the severity, because nothing yet declares this vantage to be one of the clients; the summary says so. Low on a loopback address, which only the host itself can reach and where resolving is a local resolver's task.",
 		Safety:    Safe,
 		Fixes:     recursionFixes(),
 		References: []exposure.Reference{
@@ -65,10 +65,10 @@ func judgeOpen(r Recursion, via exposure.Transport, target netip.Addr) Outcome {
 	}
 	switch {
 	case target.IsLoopback():
-		return notTested(via, "it resolves for this host, as it should; whether it does for strangers shows only from outside: assess the host's own addresses from another network")
+		o.Severity, o.Confidence = exposure.LowSev, exposure.Low
+		o.Summary = "On a loopback address " + o.Reason + ". That is a local resolver's task; whether strangers are served too shows only from outside: assess the host's other addresses from another network."
 	case inside(target):
-		o.Severity = exposure.LowSev
-		o.Summary = "Its address is private: " + o.Reason + ". That is its task if this vantage is one of its clients; see that no other network reaches it."
+		o.Summary = "Its address is private and " + o.Reason + ". That is its task if this vantage is one of its clients; see that no other network reaches it."
 	}
 	return o
 }

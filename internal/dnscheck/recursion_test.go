@@ -115,11 +115,11 @@ func TestJudgeOpenWeighsTheAddress(t *testing.T) {
 	}{
 		{"192.0.2.53", exposure.Fail, ""},
 		{"2001:db8::53", exposure.Fail, ""},
-		{"10.0.0.53", exposure.Fail, exposure.LowSev},
-		{"100.64.0.1", exposure.Fail, exposure.LowSev},
-		{"fd00::53", exposure.Fail, exposure.LowSev},
-		{"127.0.0.1", exposure.NotTested, ""},
-		{"::1", exposure.NotTested, ""},
+		{"10.0.0.53", exposure.Fail, ""},
+		{"100.64.0.1", exposure.Fail, ""},
+		{"fd00::53", exposure.Fail, ""},
+		{"127.0.0.1", exposure.Fail, exposure.LowSev},
+		{"::1", exposure.Fail, exposure.LowSev},
 	} {
 		o := judgeOpen(open, exposure.UDP, netip.MustParseAddr(c.target))
 		if o.Status != c.status || o.Severity != c.severity {

@@ -3,6 +3,7 @@ package dnscheck
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"reconshield/internal/dialogue"
@@ -79,12 +80,7 @@ func (s *Session) Product() exposure.Product {
 
 // Speaks reports whether DNS was proven on the transport.
 func (s *Session) Speaks(via exposure.Transport) bool {
-	for _, t := range s.Server.Spoken {
-		if t == via {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Server.Spoken, via)
 }
 
 // Each runs f for every transport on which DNS was proven and adds a not-tested

@@ -23,7 +23,7 @@ func streamChecks() []Check {
 		Safety:    Safe,
 		Fixes: Fixes{
 			"":                  advice("Let the server listen on TCP port 53 and let the firewall pass it, also from outside where UDP is passed."),
-			exposure.BIND:       configure(exposure.BIND, "named always listens on TCP too: open the firewall, and look at the limits.", "options {\n    tcp-clients 150;\n    keep-response-order { none; };\n};"),
+			exposure.BIND:       configure(exposure.BIND, "named always listens on TCP too: open the firewall, and look at the limits.", "options {\n    tcp-clients 150;\n};"),
 			exposure.Unbound:    configure(exposure.Unbound, "", "server:\n    do-tcp: yes\n    incoming-num-tcp: 100"),
 			exposure.Knot:       configure(exposure.Knot, "", "server:\n    listen: [ 0.0.0.0@53, ::@53 ]\n    tcp-max-clients: 1000"),
 			exposure.NSD:        configure(exposure.NSD, "", "server:\n    do-ip4: yes\n    tcp-count: 100"),

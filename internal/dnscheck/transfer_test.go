@@ -107,7 +107,7 @@ func TestJudgeFullTransfer(t *testing.T) {
 func TestTransferOneByOne(t *testing.T) {
 	t.Parallel()
 	var now, asked atomic.Int32
-	s := fakeSession(func(q *dnswire.Message, r exchange.Request) *dnswire.Msg {
+	s := fakeSession(func(q *dnswire.Message, _ exchange.Request) *dnswire.Msg {
 		question := q.Question[0]
 		if question.Qtype != dnswire.TypeIXFR {
 			return reply(t, question, "NOERROR aa", question.Name+" 1 IN SOA a. b. 7 1 1 1 1")
@@ -208,7 +208,7 @@ func TestUpdateOverTCPAlone(t *testing.T) {
 	}
 }
 
-func TestPatchBelow(t *testing.T) {
+func TestBINDBelow(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		version string
@@ -228,7 +228,7 @@ func TestPatchBelow(t *testing.T) {
 	} {
 		t.Run(tt.version, func(t *testing.T) {
 			t.Parallel()
-			if got := patchBelow(tt.version, 9, 18, 11); got != tt.want {
+			if got := bindBelow(tt.version, 18, 11); got != tt.want {
 				t.Errorf("got %v", got)
 			}
 		})

@@ -146,7 +146,7 @@ func permissionLate(product exposure.Product, version string) bool {
 	case exposure.WindowsDNS:
 		return true
 	case exposure.BIND:
-		return version != "" && (patchBelow(version, 9, 16, 37) || patchBelow(version, 9, 18, 11) && !patchBelow(version, 9, 17, 0))
+		return version != "" && (bindBelow(version, 16, 37) || bindBelow(version, 18, 11) && !bindBelow(version, 17, 0))
 	}
 	return false
 }

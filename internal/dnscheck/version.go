@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// patchBelow reports whether a version such as "9.11.5-P4" is certainly lower
-// than major.minor.patch; an unreadable version is not.
-func patchBelow(version string, major, minor, patch int) bool {
-	want := [3]int{major, minor, patch}
+// bindBelow reports whether a version such as "9.11.5-P4" is certainly lower
+// than 9.minor.patch; an unreadable version is not.
+func bindBelow(version string, minor, patch int) bool {
+	want := [3]int{9, minor, patch}
 	parts := strings.SplitN(version, ".", len(want))
 	for i, w := range want {
 		if i >= len(parts) {

@@ -2,37 +2,66 @@ package dnswire
 
 import "github.com/miekg/dns"
 
-// Record and option types of the library, re-exported so that other packages
-// need not import it.
+// The types of the library, re-exported so that other packages need not import
+// it.
+
 type (
-	RR         = dns.RR
-	RRHeader   = dns.RR_Header
-	Msg        = dns.Msg
-	Question   = dns.Question
-	A          = dns.A
-	AAAA       = dns.AAAA
-	NS         = dns.NS
-	CNAME      = dns.CNAME
-	PTR        = dns.PTR
-	SOA        = dns.SOA
-	TXT        = dns.TXT
-	SRV        = dns.SRV
-	MX         = dns.MX
-	DS         = dns.DS
-	DNSKEY     = dns.DNSKEY
-	RRSIG      = dns.RRSIG
-	NSEC       = dns.NSEC
-	NSEC3      = dns.NSEC3
+	// RR is any resource record.
+	RR = dns.RR
+	// RRHeader is what all records begin with.
+	RRHeader = dns.RR_Header
+	// Msg is a message.
+	Msg = dns.Msg
+	// Question is an entry of the question section.
+	Question = dns.Question
+	// A is the record type.
+	A = dns.A
+	// AAAA is the record type.
+	AAAA = dns.AAAA
+	// NS is the record type.
+	NS = dns.NS
+	// CNAME is the record type.
+	CNAME = dns.CNAME
+	// PTR is the record type.
+	PTR = dns.PTR
+	// SOA is the record type.
+	SOA = dns.SOA
+	// TXT is the record type.
+	TXT = dns.TXT
+	// SRV is the record type.
+	SRV = dns.SRV
+	// MX is the record type.
+	MX = dns.MX
+	// DS is the record type.
+	DS = dns.DS
+	// DNSKEY is the record type.
+	DNSKEY = dns.DNSKEY
+	// RRSIG is the record type.
+	RRSIG = dns.RRSIG
+	// NSEC is the record type.
+	NSEC = dns.NSEC
+	// NSEC3 is the record type.
+	NSEC3 = dns.NSEC3
+	// NSEC3PARAM is the record type.
 	NSEC3PARAM = dns.NSEC3PARAM
-	OPT        = dns.OPT
-	ANY        = dns.ANY
-	Option     = dns.EDNS0
-	NSID       = dns.EDNS0_NSID
-	Subnet     = dns.EDNS0_SUBNET
-	Cookie     = dns.EDNS0_COOKIE
-	LocalOpt   = dns.EDNS0_LOCAL
-	EDE        = dns.EDNS0_EDE
-	Expire     = dns.EDNS0_EXPIRE
+	// OPT is the record type.
+	OPT = dns.OPT
+	// ANY is a record without data, as in a prerequisite.
+	ANY = dns.ANY
+	// Option is any EDNS option.
+	Option = dns.EDNS0
+	// NSID is the EDNS option of RFC 5001.
+	NSID = dns.EDNS0_NSID
+	// Subnet is the EDNS option of RFC 7871.
+	Subnet = dns.EDNS0_SUBNET
+	// Cookie is the EDNS option of RFC 7873.
+	Cookie = dns.EDNS0_COOKIE
+	// LocalOpt is an EDNS option without a form of its own.
+	LocalOpt = dns.EDNS0_LOCAL
+	// EDE is the EDNS option of RFC 8914.
+	EDE = dns.EDNS0_EDE
+	// Expire is the EDNS option of RFC 7314.
+	Expire = dns.EDNS0_EXPIRE
 )
 
 // Types (RFC 1035 section 3.2.2 and the IANA registry).

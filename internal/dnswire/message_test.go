@@ -51,7 +51,7 @@ func TestAnswers(t *testing.T) {
 		{"other type", edit(func(b []byte) { b[len(query)-3] = 1 }), query, false},
 		{"other class", edit(func(b []byte) { b[len(query)-1] = 3 }), query, false},
 		{"cut inside the question", reply(query, 0)[:15], query, false},
-		{"pointer to itself", append(edit(func(b []byte) {})[:12], 0xc0, 12, 0, 6, 0, 1), query, false},
+		{"pointer to itself", append(reply(query, 0)[:12], 0xc0, 12, 0, 6, 0, 1), query, false},
 		{"empty", nil, query, false},
 		{"eleven bytes", reply(query, 0)[:11], query, false},
 		{"update", reply(update, 5), update, true},
@@ -108,7 +108,7 @@ func TestLooksLikeResponse(t *testing.T) {
 	t.Parallel()
 	query := packed(t, Query{Name: "example.net", Type: TypeA}, 7)
 	full := reply(query, 0)
-	counts := func(an byte, tc byte) []byte {
+	counts := func(an, tc byte) []byte {
 		b := reply(query, 0)
 		b[2] |= tc
 		b[7] = an

@@ -108,20 +108,21 @@ func (q Query) String() string {
 
 // String is the EDNS part of Query.String.
 func (e *EDNS) String() string {
-	s := " +edns=" + strconv.Itoa(int(e.UDPSize))
+	var b strings.Builder
+	b.WriteString(" +edns=" + strconv.Itoa(int(e.UDPSize)))
 	if e.Version != 0 {
-		s += " +version=" + strconv.Itoa(int(e.Version))
+		b.WriteString(" +version=" + strconv.Itoa(int(e.Version)))
 	}
 	if e.DO {
-		s += " +do"
+		b.WriteString(" +do")
 	}
 	if e.Flags != 0 {
-		s += fmt.Sprintf(" +flags=0x%04x", e.Flags)
+		fmt.Fprintf(&b, " +flags=0x%04x", e.Flags)
 	}
 	for _, o := range e.Options {
-		s += fmt.Sprintf(" +opt%d=%s", o.Option(), o.String())
+		fmt.Fprintf(&b, " +opt%d=%s", o.Option(), o.String())
 	}
-	return s
+	return b.String()
 }
 
 // SetID overwrites the ID of a packed message.

@@ -64,11 +64,18 @@ func TestQueryStringTellsApart(t *testing.T) {
 	rr := []RR{&ANY{Hdr: RRHeader{Name: "x.", Rrtype: TypeANY, Class: ClassNONE}}}
 	seen := map[string]int{}
 	for i, q := range []Query{
-		{Name: "x"}, {Name: "x", Type: 1}, {Name: "x", Opcode: OpNotify}, {Name: "x", RD: true}, {Name: "x", Z: true},
-		{Name: "x", EDNS: &EDNS{}}, {Name: "x", EDNS: &EDNS{UDPSize: 512}}, {Name: "x", EDNS: &EDNS{DO: true}},
+		{Name: "x"},
+		{Name: "x", Type: 1},
+		{Name: "x", Opcode: OpNotify},
+		{Name: "x", RD: true},
+		{Name: "x", Z: true},
+		{Name: "x", EDNS: &EDNS{}},
+		{Name: "x", EDNS: &EDNS{UDPSize: 512}},
+		{Name: "x", EDNS: &EDNS{DO: true}},
 		{Name: "x", EDNS: &EDNS{Options: []Option{&LocalOpt{Code: 9, Data: []byte{1}}}}},
 		{Name: "x", EDNS: &EDNS{Options: []Option{&LocalOpt{Code: 9, Data: []byte{2}}}}},
-		{Name: "x", Answer: rr}, {Name: "x", Authority: rr},
+		{Name: "x", Answer: rr},
+		{Name: "x", Authority: rr},
 	} {
 		if j, dup := seen[q.String()]; dup {
 			t.Errorf("queries %d and %d are both %q", i, j, q)

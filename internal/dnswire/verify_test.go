@@ -10,33 +10,35 @@ import (
 )
 
 // signed is an RRset with its key and a signature valid for an hour around now.
-func signed(t testing.TB, alg uint8, bits int, now time.Time) ([]RR, *DNSKEY, *RRSIG) {
-	t.Helper()
+func signed(tb testing.TB, alg uint8, bits int, now time.Time) ([]RR, *DNSKEY, *RRSIG) {
+	tb.Helper()
 	key := &DNSKEY{Hdr: RRHeader{Name: "example.net.", Rrtype: TypeDNSKEY, Class: ClassIN, Ttl: 60}, Flags: FlagsCSK, Protocol: 3, Algorithm: alg}
 	private, err := key.Generate(bits)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	soa, err := ParseRR("example.net. 60 IN SOA ns. host. 1 2 3 4 5")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	rrset := []RR{soa}
 	if p, ok := private.(*ecdsa.PrivateKey); ok {
 		sig, err := Sign(rrset, key, p, now.Add(-time.Hour), now.Add(time.Hour))
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return rrset, key, sig
 	}
-	sig := &RRSIG{Hdr: RRHeader{Ttl: 60}, Algorithm: alg, KeyTag: key.KeyTag(), SignerName: "example.net.",
-		Inception: uint32(now.Add(-time.Hour).Unix()), Expiration: uint32(now.Add(time.Hour).Unix())} //nolint:gosec // a date of this century
+	sig := &RRSIG{
+		Hdr: RRHeader{Ttl: 60}, Algorithm: alg, KeyTag: key.KeyTag(), SignerName: "example.net.",
+		Inception: uint32(now.Add(-time.Hour).Unix()), Expiration: uint32(now.Add(time.Hour).Unix()),
+	} //nolint:gosec // a date of this century
 	signer, ok := private.(crypto.Signer)
 	if !ok {
-		t.Fatalf("%T does not sign", private)
+		tb.Fatalf("%T does not sign", private)
 	}
 	if err := sig.Sign(signer, rrset); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return rrset, key, sig
 }

@@ -23,6 +23,7 @@ loglevel=4
 const powerRecursor = `
 daemon=no
 local-address=0.0.0.0, ::
+query-local-address=0.0.0.0, ::
 socket-dir={dir}
 hint-file={dir}/hints
 lua-config-file={dir}/trust.lua
