@@ -25,7 +25,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			if e, ok := errors.AsType[*exitError](err); ok && e.err == nil {
 				return
 			}
-			fmt.Fprintf(w, "reconshield: %s\n", report.Sanitize(oneLine(err)))
+			_, _ = fmt.Fprintf(w, "reconshield: %s\n", report.Sanitize(oneLine(err)))
 		}))
 	return codeOf(err)
 }

@@ -58,8 +58,9 @@ func unmeasuredWhy(reason exposure.Reason) string {
 		return "this machine has no route to the address"
 	case exposure.ReasonCancelled:
 		return "the run ended before it"
+	default:
+		return "the measurement failed on this machine (" + string(reason) + ")"
 	}
-	return "the measurement failed on this machine (" + string(reason) + ")"
 }
 
 func unmeasuredRemedy(reason exposure.Reason) string {
@@ -68,8 +69,9 @@ func unmeasuredRemedy(reason exposure.Reason) string {
 		return "assess it from a machine with a route to it (for IPv6: one with IPv6)"
 	case exposure.ReasonCancelled:
 		return "run it again to the end"
+	default:
+		return "see the port's detail with --verbose; too few descriptors are mended with ulimit -n or a lower --rate"
 	}
-	return "see the port's detail with --verbose; too few descriptors are mended with ulimit -n or a lower --rate"
 }
 
 // checkGaps sums up the checks that were left out of this run, and those that

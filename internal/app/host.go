@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"reconshield/internal/exposure"
@@ -85,7 +86,6 @@ func (h *host) observe(ctx context.Context, via exposure.Transport, port uint16)
 // setService records what listens on a port. Proof opens a port that had been
 // silent; without proof a silent port stays as it is and an open one is labelled.
 func (h *host) setService(via exposure.Transport, port uint16, s *exposure.Service) {
-	var labels []exposure.Label
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := netset.Port{Transport: via.Base(), Number: port}
@@ -101,10 +101,9 @@ func (h *host) setService(via exposure.Transport, port uint16, s *exposure.Servi
 		o.State, o.Reason = exposure.Open, exposure.ReasonUDPResponse
 	}
 	if !proven {
-		labels = append(labels, exposure.LabelUnproven)
+		o.Labels = append(slices.Clip(o.Labels), exposure.LabelUnproven)
 	}
 	o.Service = s
-	o.Labels = append(o.Labels[:len(o.Labels):len(o.Labels)], labels...)
 	h.seen[k] = o
 }
 

@@ -35,8 +35,8 @@ type Options struct {
 	// CollectorAnchored says that the resolvers hold the collector's key as a
 	// trust anchor, so that SEC-1 needs no DS record in the parent zone.
 	CollectorAnchored bool
-	StableName   string // for REC-1 without a collector
-	Control      string // an address outside the scope that may be asked to expose interception
+	StableName        string // for REC-1 without a collector
+	Control           string // an address outside the scope that may be asked to expose interception
 
 	Timeout   time.Duration // patience for one question; 2 s when 0
 	Rate      int           // packets a second in all; DefaultRate when 0

@@ -86,7 +86,7 @@ func (h *host) label(l exposure.Label, detail string, match func(exposure.Observ
 	h.labels = append(h.labels, l)
 	for k, o := range h.seen {
 		if match(o) {
-			o.Labels = append(o.Labels[:len(o.Labels):len(o.Labels)], l)
+			o.Labels = append(slices.Clip(o.Labels), l)
 			o.Detail = detail
 			h.seen[k] = o
 		}

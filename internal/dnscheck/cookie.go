@@ -43,7 +43,7 @@ func cookieChecks() []Check {
 			if !s.Speaks(exposure.UDP) {
 				return []Outcome{notTested(exposure.UDP, "does not apply: cookies protect UDP, and no DNS was proven on udp/53")}
 			}
-			q := question(s.probeName(ctx), dnswire.TypeSOA)
+			q := question(s.probeName(ctx), dnswire.TypePTR) // a type that no other check asks for, see EDNS-1
 			var client [8]byte
 			rand.Read(client[:])
 			cookie := hex.EncodeToString(client[:])

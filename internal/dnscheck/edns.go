@@ -65,14 +65,15 @@ func runEDNS(ctx context.Context, s *Session) []Outcome {
 		return q
 	}
 	var m ednsAnswers
-	// Different types keep each answer under a limit on identical responses.
+	// Each has a type of its own: answers stay under a limit on identical
+	// responses, and forwarders (dnsmasq) give one answer to questions of one
+	// name and type that arrive together, whatever their EDNS.
 	asked := map[*dialogue.Answer]dnswire.Query{
 		&m.plain:   question(name, dnswire.TypeSOA),
 		&m.modern:  sized(question(name, dnswire.TypeTXT), 1232),
-		&m.version: with(dnswire.TypeSOA, dnswire.EDNS{Version: 1}),
-		&m.option:  with(dnswire.TypeNS, dnswire.EDNS{Options: []dnswire.Option{&dnswire.LocalOpt{Code: unknownOption, Data: []byte("rs")}}}),
-		&m.flag:    with(dnswire.TypeNS, dnswire.EDNS{Flags: unknownFlag}),
-		&m.small:   with(dnswire.TypeTXT, dnswire.EDNS{UDPSize: smallPayload}),
+		&m.version: with(dnswire.TypeA, dnswire.EDNS{Version: 1}),
+		&m.option:  with(dnswire.TypeMX, dnswire.EDNS{Options: []dnswire.Option{&dnswire.LocalOpt{Code: unknownOption, Data: []byte("rs")}}}),
+		&m.flag:    with(dnswire.TypeAAAA, dnswire.EDNS{Flags: unknownFlag}),
 		&m.bare:    question(name, dnswire.TypeANY),
 		&m.kind:    question(name, unknownType),
 	}
@@ -86,6 +87,7 @@ func runEDNS(ctx context.Context, s *Session) []Outcome {
 		wg.Go(func() { *into = s.Ask(ctx, exposure.UDP, q) })
 	}
 	wg.Wait()
+	m.small = s.Ask(ctx, exposure.UDP, with(dnswire.TypeTXT, dnswire.EDNS{UDPSize: smallPayload}))
 	return []Outcome{judgeEDNS(m)}
 }
 

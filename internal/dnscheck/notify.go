@@ -106,7 +106,7 @@ func judgeNotify(a dialogue.Answer, is role, product exposure.Product) Outcome {
 	case product == exposure.BIND || product == "" || product == exposure.WindowsDNS:
 		return notTested(a.Via, "NOERROR, but whether the server is a secondary is unknown, and a primary may answer so too")
 	}
-	o := fail(a.Via, fmt.Sprintf("a NOTIFY from here is accepted; %s does that only as a secondary", ProductName(product)), a.Evidence("with the serial that the server already has"))
+	o := fail(a.Via, fmt.Sprintf("a NOTIFY from here is accepted; %s does that only as a secondary", product.Name()), a.Evidence("with the serial that the server already has"))
 	o.Confidence = exposure.Medium
 	return o
 }

@@ -41,7 +41,7 @@ func runStatistics(ctx context.Context, s *Session) []Outcome {
 	case via == "":
 		return []Outcome{notTested("", "no DNS was proven on port 53")}
 	case s.Product() != "" && s.Product() != exposure.Dnsmasq:
-		return []Outcome{notTested(via, "does not apply: "+ProductName(s.Product())+" has no such names")}
+		return []Outcome{notTested(via, "does not apply: "+s.Product().Name()+" has no such names")}
 	}
 	answers := map[string]dialogue.Answer{}
 	for _, name := range statisticsNames() {

@@ -127,7 +127,7 @@ func judgeUpdate(u updateAnswers, product exposure.Product, version string) Outc
 		second.Evidence("an update with no content: accepted"))
 	if permissionLate(product, version) {
 		o.Confidence, o.Severity = exposure.Medium, exposure.HighSev
-		o.Reason = "probable: an empty UPDATE is accepted, but " + ProductName(product) + " " + version +
+		o.Reason = "probable: an empty UPDATE is accepted, but " + product.Name() + " " + version +
 			" may look at permission only when there is a record to change; read its settings for this zone"
 	}
 	return o

@@ -106,3 +106,30 @@ const (
 	WindowsDNS Product = "windows-dns"
 	CoreDNS    Product = "coredns"
 )
+
+// Name is the product as people write it.
+func (p Product) Name() string {
+	switch p {
+	case BIND:
+		return "BIND 9"
+	case Unbound:
+		return "Unbound"
+	case Knot:
+		return "Knot DNS"
+	case KnotRes:
+		return "Knot Resolver"
+	case NSD:
+		return "NSD"
+	case PDNSAuth:
+		return "PowerDNS Authoritative"
+	case PDNSRec:
+		return "PowerDNS Recursor"
+	case Dnsmasq:
+		return "dnsmasq"
+	case WindowsDNS:
+		return "Windows DNS"
+	case CoreDNS:
+		return "CoreDNS"
+	}
+	return string(p)
+}

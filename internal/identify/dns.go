@@ -137,7 +137,7 @@ func weigh(s, said exposure.Service, p profile) exposure.Service {
 }
 
 func named(s exposure.Service, p exposure.Product, c exposure.Confidence, how string) exposure.Service {
-	s.Product, s.Name, s.CPE, s.Confidence, s.How = p, productName(p), productCPE(p), c, how
+	s.Product, s.Name, s.CPE, s.Confidence, s.How = p, p.Name(), productCPE(p), c, how
 	return s
 }
 
@@ -158,7 +158,7 @@ func (i *Identifier) words(a dialogue.Answer) (exposure.Service, bool) {
 	}
 	s.Product, s.Name, s.Version, s.CPE = m.DNSProduct(), m.Name(), verbatim(text, m.Version()), m.CPE()
 	if s.Product != "" {
-		s.Name = productName(s.Product)
+		s.Name = s.Product.Name()
 	}
 	return s, true
 }

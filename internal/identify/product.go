@@ -5,33 +5,6 @@ import (
 	"reconshield/internal/intel/recog"
 )
 
-// productName is the product as people write it.
-func productName(p exposure.Product) string {
-	switch p {
-	case exposure.BIND:
-		return "BIND 9"
-	case exposure.Unbound:
-		return "Unbound"
-	case exposure.Knot:
-		return "Knot DNS"
-	case exposure.KnotRes:
-		return "Knot Resolver"
-	case exposure.NSD:
-		return "NSD"
-	case exposure.PDNSAuth:
-		return "PowerDNS Authoritative"
-	case exposure.PDNSRec:
-		return "PowerDNS Recursor"
-	case exposure.Dnsmasq:
-		return "dnsmasq"
-	case exposure.WindowsDNS:
-		return "Windows DNS"
-	case exposure.CoreDNS:
-		return "CoreDNS"
-	}
-	return string(p)
-}
-
 // productCPE is the CPE 2.3 name of a product whose version is not known.
 func productCPE(p exposure.Product) string {
 	var vendor, product string

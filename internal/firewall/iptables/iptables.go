@@ -59,6 +59,6 @@ func match(ports []uint16) string {
 // chainName fits the 28 characters of a chain's name.
 func chainName(c firewall.Closure) string {
 	h := fnv.New32a()
-	h.Write([]byte(c.Addr.String())) //nolint:errcheck // a hash never fails
+	h.Write([]byte(c.Addr.String()))
 	return fmt.Sprintf("RECONSHIELD-%08x", h.Sum32())
 }
