@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Times and weighs whole assessments of a /16 in a network namespace of their
-# own: once where every address refuses (loopback), once where all are silent
-# (a dummy interface). Needs GNU time (Debian package time) and iproute2.
+# Times and weighs whole assessments in a network namespace of their own: a /16
+# where every address refuses (loopback), and a /20 where all are silent
+# (a link whose other end takes everything and says nothing). Needs GNU time (Debian package time) and iproute2.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -18,9 +18,10 @@ if [[ ${1:-} != inside ]]; then
 fi
 
 ip link set lo up
-ip link add quiet0 type dummy
+ip link add quiet0 type veth peer name quiet1
 ip addr add 192.0.2.1/32 dev quiet0
-ip link set quiet0 up
+ip link set quiet0 arp off up
+ip link set quiet1 arp off up
 ip route add 198.18.0.0/16 dev quiet0
 
 measure() {
@@ -32,4 +33,4 @@ measure() {
 }
 
 measure refusing 127.1.0.0/16
-measure silent 198.18.0.0/16
+measure silent 198.18.0.0/20

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,9 @@ func (f *assessFlags) register(cmd *cobra.Command) {
 }
 
 func runAssess(cmd *cobra.Command, f assessFlags) error {
+	if err := refuseEmpty(cmd); err != nil {
+		return err
+	}
 	format, err := report.ParseFormat(f.format)
 	if err != nil {
 		return fmt.Errorf("--format: %w", err)
@@ -104,7 +108,7 @@ func runAssess(cmd *cobra.Command, f assessFlags) error {
 		return err
 	}
 	defer out.abandon()
-	f.app.Only, f.app.Skip = upper(f.app.Only), upper(f.app.Skip)
+	f.app.Only, f.app.Skip = checkIDs(f.app.Only), checkIDs(f.app.Skip)
 	f.app.Stdin, f.app.Version = cmd.InOrStdin(), version()
 
 	a, err := assess(cmd, f)
@@ -122,6 +126,20 @@ func runAssess(cmd *cobra.Command, f assessFlags) error {
 	}
 	if code != exitClean {
 		return &exitError{code: code}
+	}
+	return nil
+}
+
+// refuseEmpty refuses options whose empty value would mean their default: in a
+// script that is a variable which was not set, and a wider run than was meant.
+func refuseEmpty(cmd *cobra.Command) error {
+	for _, name := range []string{"check", "skip", "exclude", "ports", "zone", "targets-from", "collector"} {
+		if f := cmd.Flags().Lookup(name); f.Changed && strings.Trim(f.Value.String(), "[], ") == "" {
+			return fmt.Errorf("--%s is empty: give it a value or leave it out", name)
+		}
+	}
+	if f := cmd.Flags().Lookup("max-addresses"); f.Changed && f.Value.String() == "0" {
+		return errors.New("--max-addresses 0: at least 1 address")
 	}
 	return nil
 }
@@ -184,7 +202,10 @@ func openOutput(stdout io.Writer, path string) (*output, error) {
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".reconshield-*")
 	if err != nil {
-		return nil, fmt.Errorf("--output: %w", err)
+		if e, ok := errors.AsType[*os.PathError](err); ok {
+			err = e.Err // the path in it is of a file that the user never named
+		}
+		return nil, fmt.Errorf("--output %s: cannot write there: %w", path, err)
 	}
 	return &output{w: file, file: file, path: path}, nil
 }
@@ -217,6 +238,11 @@ func (o *output) abandon() {
 		o.file.Close()           //nolint:errcheck // it is thrown away
 		os.Remove(o.file.Name()) //nolint:errcheck // it is thrown away
 	}
+}
+
+// checkIDs forgives a comma too many.
+func checkIDs(ids []string) []string {
+	return slices.DeleteFunc(upper(ids), func(id string) bool { return id == "" })
 }
 
 func upper(ids []string) []string {

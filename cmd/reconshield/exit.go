@@ -19,9 +19,10 @@ const (
 // exitHelp is shown by help texts.
 const exitHelp = `Exit codes:
   0  nothing at or above --fail-on was found
-  1  findings at or above --fail-on
+  1  findings at or above --fail-on, even if the run was interrupted
   2  the command line or its input cannot be used; nothing was sent
-  3  could not be measured, or interrupted before the end`
+  3  could not be measured, interrupted before the end, or the report
+     could not be written`
 
 // exitError carries an exit code through cobra. A nil err prints nothing.
 type exitError struct {
@@ -53,7 +54,12 @@ func codeOf(err error) int {
 	return exitUsage
 }
 
-// oneLine is the error as one line.
+// oneLine is the error as one line. What cobra suggests stands on lines of its
+// own below the error.
 func oneLine(err error) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
+	text, suggested, ok := strings.Cut(err.Error(), "Did you mean this?")
+	if ok {
+		text = strings.TrimSpace(text) + "; did you mean " + strings.Join(strings.Fields(suggested), " or ") + "?"
+	}
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, "\n", "; ")), " ")
 }

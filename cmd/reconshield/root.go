@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,14 +21,42 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	})
+	var failed error
+	setAside(root, &failed)
 	err := fang.Execute(ctx, root, fang.WithVersion(version()), fang.WithoutManpage(),
-		fang.WithErrorHandler(func(w io.Writer, _ fang.Styles, err error) {
-			if e, ok := errors.AsType[*exitError](err); ok && e.err == nil {
-				return
-			}
-			_, _ = fmt.Fprintf(w, "reconshield: %s\n", report.Sanitize(oneLine(err)))
-		}))
+		fang.WithErrorHandler(func(io.Writer, fang.Styles, error) {}))
+	err = cmp.Or(err, failed)
+	complain(stderr, err)
 	return codeOf(err)
+}
+
+// setAside keeps the error of each command in failed and returns none. Fang
+// asks the terminal for its colours before it shows an error, and waits seconds
+// for a terminal that does not tell; findings are no error to show.
+func setAside(cmd *cobra.Command, failed *error) {
+	if do := cmd.RunE; do != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*failed = do(cmd, args)
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		setAside(sub, failed)
+	}
+}
+
+// complain writes what went wrong, if there is anything to say, as one line.
+func complain(w io.Writer, err error) {
+	if err == nil {
+		return
+	}
+	if e, ok := errors.AsType[*exitError](err); ok && e.err == nil {
+		return
+	}
+	_, _ = fmt.Fprintf(w, "reconshield: %s\n", report.Sanitize(oneLine(err)))
 }
 
 func newRootCommand() *cobra.Command {

@@ -22,11 +22,11 @@ func minimalAnyFixes() Fixes {
 		"":                  advice("Answer ANY over UDP with one RRset or with HINFO as RFC 8482 has it."),
 		exposure.BIND:       configure(exposure.BIND, "From 9.11 on.", "options {\n    minimal-any yes;\n};"),
 		exposure.Unbound:    configure(exposure.Unbound, "From 1.8 on.", "server:\n    deny-any: yes"),
-		exposure.Knot:       advice("Knot DNS answers ANY over UDP with one RRset since 2.8 and has no switch for it: update it."),
+		exposure.Knot:       adviseFor(exposure.Knot, "Knot DNS answers ANY over UDP with one RRset since 2.8 and has no switch for it: update it."),
 		exposure.NSD:        configure(exposure.NSD, "The default since 4.2.", "server:\n    refuse-any: yes"),
 		exposure.PDNSAuth:   configure(exposure.PDNSAuth, "The default; over UDP ANY is then cut short.", "any-to-tcp=yes"),
 		exposure.PDNSRec:    configure(exposure.PDNSRec, "Cut ANY short over UDP.", "any-to-tcp=yes"),
-		exposure.WindowsDNS: advice("Windows DNS has no switch for ANY before Windows Server 2016; there a query resolution policy refuses it: Add-DnsServerQueryResolutionPolicy -Name NoAny -Action DENY -QType 'EQ,ANY'"),
+		exposure.WindowsDNS: adviseFor(exposure.WindowsDNS, "Windows DNS has no switch for ANY before Windows Server 2016; there a query resolution policy refuses it: Add-DnsServerQueryResolutionPolicy -Name NoAny -Action DENY -QType 'EQ,ANY'"),
 		exposure.CoreDNS:    configure(exposure.CoreDNS, "The any plugin answers as RFC 8482 has it.", "example.net {\n    any\n    file /etc/coredns/example.net.zone\n}"),
 	}
 }

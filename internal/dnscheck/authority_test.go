@@ -2,9 +2,7 @@ package dnscheck
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -108,130 +106,6 @@ func TestJudgeWalk(t *testing.T) {
 	}
 }
 
-func TestJudgeAny(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name, words string
-		records     []string
-		want        string
-	}{
-		{"everything", "NOERROR aa", []string{soaText, "example.test. 1 IN NS a.test."}, "fail"},
-		{"HINFO", "NOERROR aa", []string{`example.test. 1 IN HINFO "RFC8482" ""`}, "pass"},
-		{"one RRset", "NOERROR aa", []string{"example.test. 1 IN NS a.test.", "example.test. 1 IN NS b.test."}, "pass"},
-		{"cut short", "NOERROR aa tc", nil, "pass"},
-		{"refused", "REFUSED", nil, "pass"},
-		{"not known", "NOTIMP", nil, "pass"},
-		{"nothing", "NOERROR aa", nil, "not-tested"},
-		{"silence", "-", nil, "not-tested"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			shows(t, judgeAny(answerTo(t, sized(question("example.test", dnswire.TypeANY), 4096), tt.words, tt.records...)), tt.want)
-		})
-	}
-}
-
-// measured is one measurement of a question with so many bytes out and in.
-func measured(t *testing.T, name string, out, in int) measure {
-	t.Helper()
-	if in == 0 {
-		return measureOf(answerTo(t, question(name, dnswire.TypeANY), "-"))
-	}
-	a := answerTo(t, question(name, dnswire.TypeANY), "NOERROR aa")
-	a.Reply.BytesOut, a.Reply.Payload = out, make([]byte, in)
-	return measureOf(a)
-}
-
-func TestJudgeAmplification(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name    string
-		out, in []int
-		want    string
-	}{
-		{"ten", []int{40}, []int{400}, "fail"},
-		{"just below ten", []int{40}, []int{399}, "fail medium"},
-		{"five", []int{40}, []int{200}, "fail medium"},
-		{"just below five", []int{40}, []int{199}, "pass"},
-		{"refusals", []int{40, 40}, []int{40, 12}, "pass"},
-		{"one large among small", []int{40, 30}, []int{40, 600}, "fail"},
-		{"one unanswered", []int{40, 40}, []int{40, 0}, "not-tested"},
-		{"one large, one unanswered", []int{40, 40}, []int{800, 0}, "fail"},
-		{"nothing answered", []int{40, 40}, []int{0, 0}, "not-tested"},
-		{"nothing asked", nil, nil, "not-tested"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var all []measure
-			for i := range tt.out {
-				all = append(all, measured(t, fmt.Sprintf("n%d.test", i), tt.out[i], tt.in[i]))
-			}
-			shows(t, judgeAmplification(all), tt.want)
-		})
-	}
-}
-
-// TestDuplicatesCount: bytes of every reply enter the factor.
-func TestDuplicatesCount(t *testing.T) {
-	t.Parallel()
-	a := answerTo(t, question("example.test", dnswire.TypeANY), "NOERROR aa")
-	a.Reply.BytesOut, a.Reply.Payload = 40, make([]byte, 100)
-	for range 9 {
-		a.Reply.More = append(a.Reply.More, exchange.Datagram{Payload: make([]byte, 100)})
-	}
-	if m := measureOf(a); m.in != 1000 || m.messages != 10 {
-		t.Errorf("%d bytes in %d messages, want 1000 in 10", m.in, m.messages)
-	}
-}
-
-// TestAmplificationIsModest: where the server refuses, sizes are not tried.
-func TestAmplificationIsModest(t *testing.T) {
-	t.Parallel()
-	var mu sync.Mutex
-	asked := map[string]int{}
-	s := fakeSession(func(q *dnswire.Message, _ exchange.Request) *dnswire.Msg {
-		question := q.Question[0]
-		mu.Lock()
-		asked[question.Name+dnswire.TypeName(question.Qtype)]++
-		mu.Unlock()
-		if question.Name == "example.test." && question.Qtype == dnswire.TypeSOA {
-			return reply(t, question, "NOERROR aa", soaText)
-		}
-		return reply(t, question, "REFUSED")
-	}, Options{Zones: []string{"example.test"}})
-	shows(t, judgeAmplification(s.amplification(t.Context())), "pass")
-	for _, name := range []string{".NS", "example.test.ANY", "example.test.TXT"} {
-		if asked[name] != 1 {
-			t.Errorf("%s was asked %d times", name, asked[name])
-		}
-	}
-}
-
-func TestJudgeRateLimit(t *testing.T) {
-	t.Parallel()
-	first := answerTo(t, question("example.test", dnswire.TypeNS), "NOERROR aa")
-	for _, tt := range []struct {
-		name           string
-		control, burst tally
-		want           string
-	}{
-		{"all answered", tally{answered: 20}, tally{answered: 20}, "fail medium"},
-		{"all answered, lossy control", tally{answered: 10, dropped: 10}, tally{answered: 20}, "fail medium"},
-		{"limited", tally{answered: 20}, tally{answered: 5, truncated: 7, dropped: 8}, "pass"},
-		{"limited by truncation", tally{answered: 20}, tally{answered: 5, truncated: 15}, "pass"},
-		{"one control lost", tally{answered: 19, dropped: 1}, tally{answered: 5, dropped: 15}, "pass"},
-		{"lossy path", tally{answered: 15, dropped: 5}, tally{answered: 14, dropped: 6}, "not-tested"},
-		{"few missing", tally{answered: 20}, tally{answered: 18, dropped: 2}, "not-tested"},
-		{"nothing sent", tally{}, tally{}, "not-tested"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			tt.burst.first = first
-			shows(t, judgeRateLimit(tt.control, tt.burst), tt.want)
-		})
-	}
-}
-
 func TestJudgeCookie(t *testing.T) {
 	t.Parallel()
 	const client = "0102030405060708"
@@ -321,69 +195,6 @@ func TestJudgePipeline(t *testing.T) {
 				t.Fatal(err)
 			}
 			shows(t, judgePipeline(a, wire), tt.want)
-		})
-	}
-}
-
-func TestJudgePrivate(t *testing.T) {
-	t.Parallel()
-	public, inside := netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("10.0.0.53")
-	for _, tt := range []struct {
-		name, words, record string
-		server              netip.Addr
-		want                string
-	}{
-		{"public", "NOERROR aa", "www.example.test. 1 IN A 192.0.2.1", public, "pass"},
-		{"10/8", "NOERROR aa", "www.example.test. 1 IN A 10.1.2.3", public, "fail"},
-		{"172.16/12", "NOERROR aa", "www.example.test. 1 IN A 172.31.2.3", public, "fail"},
-		{"just outside", "NOERROR aa", "www.example.test. 1 IN A 172.32.2.3", public, "pass"},
-		{"192.168/16", "NOERROR aa", "www.example.test. 1 IN A 192.168.1.1", public, "fail"},
-		{"shared", "NOERROR aa", "www.example.test. 1 IN A 100.64.0.1", public, "fail"},
-		{"loopback", "NOERROR aa", "www.example.test. 1 IN A 127.0.0.1", public, "fail"},
-		{"unique local", "NOERROR aa", "www.example.test. 1 IN AAAA fd00::1", public, "fail"},
-		{"link-local", "NOERROR aa", "www.example.test. 1 IN AAAA fe80::1", public, "fail"},
-		{"mapped", "NOERROR aa", "www.example.test. 1 IN AAAA ::ffff:10.0.0.1", public, "fail"},
-		{"domain controllers", "NOERROR aa", "_ldap._tcp.dc._msdcs.example.test. 1 IN SRV 0 1 389 dc1.example.test.", public, "fail medium"},
-		{"inside server", "NOERROR aa", "www.example.test. 1 IN A 10.1.2.3", inside, "fail info medium"},
-		{"not its own", "NOERROR ra", "www.example.test. 1 IN A 10.1.2.3", public, "pass"},
-		{"silence", "-", "", public, "not-tested"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			a := answerTo(t, question("www.example.test", dnswire.TypeA), "-")
-			if tt.words != "-" {
-				a = answerTo(t, question("www.example.test", dnswire.TypeA), tt.words, tt.record)
-			}
-			shows(t, judgePrivate([]dialogue.Answer{a}, testZone(t), tt.server), tt.want)
-		})
-	}
-}
-
-func TestJudgePrivateReverse(t *testing.T) {
-	t.Parallel()
-	const ten = "10.in-addr.arpa."
-	for _, tt := range []struct {
-		name, words, record, want string
-	}{
-		{"kept", "NOERROR aa", ten + " 1 IN SOA dc1.corp.test. admin.corp.test. 9 1 1 1 1", "fail medium"},
-		{"empty, as BIND", "NOERROR aa", "10.IN-ADDR.ARPA. 1 IN SOA 10.IN-ADDR.ARPA. . 0 28800 7200 604800 86400", "pass"},
-		{"empty, as Unbound", "NOERROR aa", ten + " 1 IN SOA localhost. nobody.invalid. 1 3600 1200 604800 10800", "pass"},
-		{"AS112", "NOERROR aa", ten + " 1 IN SOA prisoner.iana.org. hostmaster.root-servers.org. 1 1 1 1 1", "pass"},
-		{"not its own", "NOERROR ra", ten + " 1 IN SOA dc1.corp.test. admin.corp.test. 9 1 1 1 1", "pass"},
-		{"refused", "REFUSED", "", "pass"},
-		{"silence", "-", "", "not-tested"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var records []string
-			if tt.record != "" {
-				records = []string{tt.record}
-			}
-			out := judgePrivateReverse([]dialogue.Answer{answerTo(t, question(ten, dnswire.TypeSOA), tt.words, records...)}, netip.MustParseAddr("192.0.2.53"))
-			if len(out) != 1 {
-				t.Fatalf("%d outcomes", len(out))
-			}
-			shows(t, out[0], tt.want)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package dnscheck
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -72,7 +73,7 @@ func runControlPorts(ctx context.Context, s *Session) []Outcome {
 			out = append(out, *o)
 		}
 	}
-	return append(out, unreachable(observed)...)
+	return append(out, s.unreachable(ctx, observed)...)
 }
 
 // trusted reports whether a port is open and the answer is the host's own.
@@ -85,15 +86,32 @@ func trusted(o exposure.Observation) bool {
 	return o.State == exposure.Open
 }
 
-// unreachable sums up the ports that did not answer: one outcome for those
-// that were measured, one for those that were not.
-func unreachable(observed []exposure.Observation) []Outcome {
-	var measured, unknown []string
+// unreachable sums up the ports that did not answer.
+func (s *Session) unreachable(ctx context.Context, observed []exposure.Observation) []Outcome {
+	alive := len(s.Server.Spoken) > 0 || slices.ContainsFunc(observed, heardOf)
+	for _, via := range vias() {
+		alive = alive || heardOf(s.observe(ctx, via, s.Port()))
+	}
+	return judgeUnreachable(observed, alive)
+}
+
+// heardOf reports whether anything came back from the port, if only an error.
+func heardOf(o exposure.Observation) bool {
+	return o.State == exposure.Open || o.State == exposure.Closed || o.State == exposure.Filtered && o.Reason != exposure.ReasonTimeout
+}
+
+// judgeUnreachable gives one outcome for the ports that were measured and one
+// for those that were not. Silence is a filter only where the host answers
+// elsewhere: else it may be down, or out of reach.
+func judgeUnreachable(observed []exposure.Observation, alive bool) []Outcome {
+	var measured, unknown, silent []string
 	for _, o := range observed {
 		switch {
 		case trusted(o):
 		case o.State == exposure.Open:
 			unknown = append(unknown, fmt.Sprintf("%d (%s)", o.Port, fmt.Sprint(o.Labels)))
+		case o.State == exposure.Filtered && !alive && !heardOf(o):
+			silent = append(silent, fmt.Sprintf("%d", o.Port))
 		case o.State == exposure.Closed || o.State == exposure.Filtered:
 			measured = append(measured, fmt.Sprintf("%d %s", o.Port, o.State))
 		default:
@@ -103,6 +121,9 @@ func unreachable(observed []exposure.Observation) []Outcome {
 	var out []Outcome
 	if len(measured) > 0 {
 		out = append(out, pass(exposure.TCP, "not reachable from here: tcp "+strings.Join(measured, ", ")))
+	}
+	if len(silent) > 0 {
+		out = append(out, notTested(exposure.TCP, "no answer from tcp "+strings.Join(silent, ", ")+", nor from any other port: the host may be down or out of reach; assess it from a network that reaches it"))
 	}
 	if len(unknown) > 0 {
 		out = append(out, notTested(exposure.TCP, "not measured: tcp "+strings.Join(unknown, ", ")+"; add them with --ports"))

@@ -65,6 +65,9 @@ func judgeCookie(a dialogue.Answer, client string) Outcome {
 	if a.Msg == nil {
 		return notTested(a.Via, silence("a question with a cookie", a))
 	}
+	if a.Msg.Malformed != nil {
+		return notTested(a.Via, "the reply does not parse: "+a.Msg.Malformed.Error())
+	}
 	full := cookieOf(a.Msg)
 	switch {
 	case len(full) >= leastServerCookie && len(full) <= longestServerCooky && full[:clientCookieHex] == client:

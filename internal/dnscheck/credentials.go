@@ -90,7 +90,7 @@ func runCredentials(ctx context.Context, s *Session) []Outcome {
 		o.Port = a.port
 		out = append(out, o)
 	}
-	return append(out, unreachable(observed)...)
+	return append(out, s.unreachable(ctx, observed)...)
 }
 
 // tryAccount proves the product and then makes the one attempt.

@@ -49,7 +49,12 @@ func runDisclosure(ctx context.Context, s *Session) []Outcome {
 			answers[name] = a
 		}
 	}
-	return []Outcome{judgeDisclosure(via, answers, nsid)}
+	o := judgeDisclosure(via, answers, nsid)
+	if len(o.Evidence) == 1 && nsid.Msg != nil && nsid.Msg.NSID() != "" && s.forwards(ctx) {
+		o.Confidence = exposure.Low
+		o.Reason += "; forwarders pass NSID on, so it may be the name of the server behind this one"
+	}
+	return []Outcome{o}
 }
 
 // judgeDisclosure merges what was told under all names into one outcome;
@@ -63,7 +68,7 @@ func judgeDisclosure(via exposure.Transport, answers map[string]dialogue.Answer,
 		case !asked:
 			unasked = append(unasked, name)
 			continue
-		case a.Msg == nil || a.Msg.Truncated:
+		case a.Msg == nil || a.Msg.Truncated || a.Msg.Malformed != nil:
 			unanswered = append(unanswered, name)
 			continue
 		}
@@ -87,7 +92,7 @@ func judgeDisclosure(via exposure.Transport, answers map[string]dialogue.Answer,
 		rest = "; not asked, to keep to three CHAOS questions: " + strings.Join(unasked, ", ")
 	}
 	if len(unanswered) > 0 {
-		rest += "; no answer to " + strings.Join(unanswered, ", ")
+		rest += "; no whole answer to " + strings.Join(unanswered, ", ")
 	}
 	switch {
 	case len(told) > 0:

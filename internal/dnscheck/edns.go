@@ -87,7 +87,9 @@ func runEDNS(ctx context.Context, s *Session) []Outcome {
 		wg.Go(func() { *into = s.Ask(ctx, exposure.UDP, q) })
 	}
 	wg.Wait()
-	m.small = s.Ask(ctx, exposure.UDP, with(dnswire.TypeTXT, dnswire.EDNS{UDPSize: smallPayload}))
+	if m.modern.Msg != nil { // after silence no further question
+		m.small = s.Ask(ctx, exposure.UDP, with(dnswire.TypeTXT, dnswire.EDNS{UDPSize: smallPayload}))
+	}
 	return []Outcome{judgeEDNS(m)}
 }
 
@@ -102,9 +104,13 @@ func judgeEDNS(m ednsAnswers) Outcome {
 	switch {
 	case m.plain.Msg == nil:
 		return notTested(exposure.UDP, silence("an ordinary question", m.plain))
+	case m.plain.Msg.Malformed != nil:
+		return notTested(exposure.UDP, "the reply to an ordinary question does not parse: "+m.plain.Msg.Malformed.Error())
 	case !m.plain.Is(dnswire.RcodeNoError) && !m.plain.Is(dnswire.RcodeNXDomain):
 		return notTested(exposure.UDP, "the server answers nothing here ("+m.plain.Outcome()+"); name a zone of it with --zone")
-	case m.modern.Is(dnswire.RcodeFormErr), m.modern.Is(dnswire.RcodeNotImp), m.modern.Msg != nil && m.modern.Msg.OPT() == nil:
+	case m.modern.Msg == nil:
+		return notTested(exposure.UDP, silence("a question with EDNS", m.modern)+"; a firewall may drop EDNS")
+	case m.modern.Is(dnswire.RcodeFormErr), m.modern.Is(dnswire.RcodeNotImp), m.modern.Msg.OPT() == nil:
 		return fail(exposure.UDP, "EDNS is not supported: "+m.modern.Msg.Summary(), m.plain.Evidence("without EDNS"), m.modern.Evidence("with EDNS"))
 	}
 	var wrong, unclear []string

@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 
@@ -41,7 +42,9 @@ func TestJudgeEDNS(t *testing.T) {
 	}{
 		{"right", func(*ednsAnswers) {}, "pass", "RFC 6891"},
 		{"no answer at all", func(m *ednsAnswers) { m.plain = silent }, "not-tested", "no answer"},
+		{"garbled", func(m *ednsAnswers) { m.plain.Msg.Malformed = errors.New("cut") }, "not-tested", "does not parse"},
 		{"refuses everything", func(m *ednsAnswers) { m.plain.Msg.Rcode = dnswire.RcodeRefused }, "not-tested", "--zone"},
+		{"EDNS dropped", func(m *ednsAnswers) { m.modern = silent }, "not-tested", "a question with EDNS"},
 		{"no EDNS: FORMERR", func(m *ednsAnswers) { m.modern.Msg.Rcode = dnswire.RcodeFormErr }, "fail", "not supported"},
 		{"no EDNS: no OPT", func(m *ednsAnswers) { m.modern.Msg.Extra = nil }, "fail", "not supported"},
 		{"version taken for 0", func(m *ednsAnswers) { m.version.Msg.Rcode = 0 }, "fail", "BADVERS is due"},

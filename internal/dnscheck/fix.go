@@ -12,6 +12,11 @@ func advice(text string) exposure.Fix {
 	return exposure.Fix{Kind: "advice", For: "any server", Text: text}
 }
 
+// adviseFor is a fix in words for one product.
+func adviseFor(p exposure.Product, text string) exposure.Fix {
+	return exposure.Fix{Kind: "advice", For: p.Name(), Text: text}
+}
+
 func rfc(number, section, what string) exposure.Reference {
 	title := "RFC " + number
 	if section != "" {

@@ -88,6 +88,20 @@ func neighbours(a, b netip.Addr) bool {
 }
 
 func runForwarder(ctx context.Context, s *Session) []Outcome {
+	return s.forwarder.get(func() []Outcome { return findForwarder(ctx, s) })
+}
+
+// forwards reports whether another server is known to do this one's work, so
+// that options in its answers (NSID, cookies) may be that one's.
+func (s *Session) forwards(ctx context.Context) bool {
+	if s.Product() == exposure.Dnsmasq {
+		return true
+	}
+	o := runForwarder(ctx, s)
+	return o[0].Status == exposure.Fail
+}
+
+func findForwarder(ctx context.Context, s *Session) []Outcome {
 	via, o, ok := s.resolver(ctx)
 	if !ok {
 		return []Outcome{o}

@@ -55,7 +55,7 @@ var identityWant = []struct{ kind, want string }{
 	{"smtp53", "ID-1 p/M"},
 	{"openvpn53", "ID-1 H/p"},
 	{"quic53", "ID-1 H/p"},
-	{"silent", "ID-1 n/n ENC-1 n/n/n MDN-1 n CTL-1 p CTL-2 p CTL-3 p"},
+	{"silent", "ID-1 n/n ENC-1 n/n/n MDN-1 n CTL-1 n CTL-2 n CTL-3 n"},
 	{"closed", "ID-1 p/p ENC-1 n/n/n MDN-1 p CTL-1 p CTL-2 p CTL-3 p"},
 	{"acceptall", "ID-1 p/n"},
 	{"mdns", "MDN-1 M"},

@@ -59,6 +59,9 @@ func runPredict(ctx context.Context, s *Session) []Outcome {
 func (s *Session) sightings(ctx context.Context, via exposure.Transport, n int) []sighting {
 	z := *s.Opts.Collector
 	start, step := time.Now(), resolving
+	if s.quiet {
+		step = 1
+	}
 	var out []sighting
 	for len(out) < n && (len(out) == 0 || time.Since(start) < s.Timeout()) {
 		batch := make([]sighting, min(step, n-len(out)))
@@ -80,9 +83,11 @@ func (s *Session) sightings(ctx context.Context, via exposure.Transport, n int) 
 // brief asks once, with a part of the usual patience.
 func (s *Session) brief(ctx context.Context, via exposure.Transport, q dnswire.Query) dialogue.Answer {
 	defer s.admit()()
-	return s.Fresh(ctx, via, s.Port(), q, func(r *exchange.Request) {
+	a := s.Fresh(ctx, via, s.Port(), q, func(r *exchange.Request) {
 		r.Timeouts = []time.Duration{s.Timeout() * 2 / 5}
 	})
+	noteTrouble(ctx, a)
+	return a
 }
 
 // got counts the samples that brought a report.

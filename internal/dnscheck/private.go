@@ -108,7 +108,7 @@ func judgePrivate(answers []dialogue.Answer, z Zone, server netip.Addr) Outcome 
 	silent := 0
 	for _, a := range answers {
 		o.Transport = a.Via
-		if a.Msg == nil {
+		if a.Msg == nil || a.Msg.Malformed != nil {
 			silent++
 			continue
 		}
@@ -131,7 +131,7 @@ func judgePrivate(answers []dialogue.Answer, z Zone, server netip.Addr) Outcome 
 		return o
 	}
 	if silent > 0 {
-		return notTested(o.Transport, fmt.Sprintf("%d of %d questions met no answer: run again, or with a longer --timeout", silent, len(answers)))
+		return notTested(o.Transport, fmt.Sprintf("%d of %d questions met no answer that could be read: run again, or with a longer --timeout", silent, len(answers)))
 	}
 	return pass(o.Transport, fmt.Sprintf("no private address and no domain controller behind %d usual names", len(answers)))
 }

@@ -35,7 +35,7 @@ func judgePrivateReverse(answers []dialogue.Answer, server netip.Addr) []Outcome
 	var out []Outcome
 	silent := 0
 	for _, a := range answers {
-		if a.Msg == nil {
+		if a.Msg == nil || a.Msg.Malformed != nil {
 			silent++
 			continue
 		}
@@ -60,7 +60,7 @@ func judgePrivateReverse(answers []dialogue.Answer, server netip.Addr) []Outcome
 	}
 	o := pass(via, "no private reverse zone with real content")
 	if silent > 0 {
-		o = notTested(via, fmt.Sprintf("%d of %d questions for private reverse zones met no answer: run again, or with a longer --timeout", silent, len(answers)))
+		o = notTested(via, fmt.Sprintf("%d of %d questions for private reverse zones met no answer that could be read: run again, or with a longer --timeout", silent, len(answers)))
 	}
 	o.Subject = "private reverse zones"
 	return []Outcome{o}

@@ -32,15 +32,40 @@ func runRebind(ctx context.Context, s *Session) []Outcome {
 		return []Outcome{o}
 	}
 	z := *s.Opts.Collector
+	answers := s.askAll(ctx, via, privateNames(z, nonce.Private()...)...)
+	// BIND's filter answers SERVFAIL, and so does a resolver that has a bad
+	// moment: fresh names beside one that no filter touches tell which it was.
+	var failed []int
+	var kinds []nonce.Kind
+	for i, a := range answers {
+		if a.Is(dnswire.RcodeServFail) {
+			failed, kinds = append(failed, i), append(kinds, nonce.Private()[i])
+		}
+	}
+	if len(failed) > 0 {
+		again := s.askAll(ctx, via, append(privateNames(z, kinds...), resolve(z.Name(nonce.Plain), dnswire.TypeA))...)
+		control := again[len(failed)]
+		if !genuine(z, control) {
+			return []Outcome{notTested(via, "names with private addresses met SERVFAIL, but so did one without, or no answer ("+control.Outcome()+"): run again")}
+		}
+		for i, at := range failed {
+			answers[at] = again[i]
+		}
+	}
+	return []Outcome{judgeRebind(z, via, answers)}
+}
+
+// privateNames are questions for fresh names with addresses of the kinds.
+func privateNames(z nonce.Zone, kinds ...nonce.Kind) []dnswire.Query {
 	var questions []dnswire.Query
-	for _, k := range nonce.Private() {
+	for _, k := range kinds {
 		q := resolve(z.Name(k), dnswire.TypeA)
 		if k == nonce.PrivateFD {
 			q.Type = dnswire.TypeAAAA
 		}
 		questions = append(questions, q)
 	}
-	return []Outcome{judgeRebind(z, via, s.askAll(ctx, via, questions...))}
+	return questions
 }
 
 // judgeRebind counts which private networks come through. An answer without

@@ -89,6 +89,10 @@ func (s *Session) askFresh(ctx context.Context, via exposure.Transport, z nonce.
 			name = z.Name(nonce.Plain)
 			a = s.Ask(ctx, via, resolve(name, dnswire.TypeA))
 		}
+		if a.Is(dnswire.RcodeServFail) { // it may have had too much to do
+			name = z.Name(nonce.Plain)
+			a = s.Ask(ctx, via, resolve(name, dnswire.TypeA))
+		}
 		answers <- asked{name, a}
 	}()
 	late := time.NewTimer(s.Timeout() * 2 / 5)

@@ -35,7 +35,7 @@ var recursiveWant = []struct{ kind, want string }{
 	{"unbound-validating", "REC-1 f/f REC-2 p/p FWD-1 p FWD-2 p SNP-1 p RND-1 p SEC-1 p ECS-1 p NXD-1 p/p RBD-1 p"},
 	{"unbound-abused", "REC-1 f/f REC-2 p/p FWD-1 p FWD-2 p SNP-1 f RND-1 p SEC-1 f ECS-1 p NXD-1 p/p RBD-1 f"},
 	{"pdns-recursor-safe", "REC-1 n/n REC-2 n/n FWD-1 n FWD-2 n SNP-1 n RND-1 n SEC-1 n ECS-1 n NXD-1 n/n RBD-1 n"},
-	{"pdns-recursor-abused", "REC-1 f/f REC-2 p/p FWD-1 p FWD-2 p,n SNP-1 f RND-1 p SEC-1 f ECS-1 p NXD-1 p/p RBD-1 f"},
+	{"pdns-recursor-abused", "REC-1 f/f REC-2 p/p FWD-1 p FWD-2 p SNP-1 f RND-1 p SEC-1 f ECS-1 p NXD-1 p/p RBD-1 f"},
 	{"dnsmasq-abused", "REC-1 f/f REC-2 p/p FWD-1 p FWD-2 f SNP-1 f RND-1 p SEC-1 f ECS-1 p NXD-1 p/p RBD-1 f"},
 	{"knot-safe", "REC-1 p/p REC-2 n/n FWD-1 p FWD-2 n SNP-1 n RND-1 n SEC-1 n ECS-1 n NXD-1 n/n RBD-1 n"},
 	{"nsd-safe", "REC-1 p/p REC-2 n/n FWD-1 p FWD-2 n SNP-1 n RND-1 n SEC-1 n ECS-1 n NXD-1 n/n RBD-1 n"},

@@ -77,6 +77,7 @@ func (s *Session) askAll(ctx context.Context, via exposure.Transport, questions 
 		wg.Go(func() {
 			defer s.admit()()
 			out[i] = s.Ask(ctx, via, q)
+			noteTrouble(ctx, out[i])
 		})
 	}
 	wg.Wait()

@@ -67,16 +67,21 @@ type Ran struct {
 // done, when not nil, is called after each check from several goroutines.
 func Run(ctx context.Context, s *Session, checks []Check, done func(Check)) []Ran {
 	out := make([]Ran, len(checks))
+	met := make([]trouble, len(checks))
 	var wg sync.WaitGroup
 	for i, c := range checks {
 		wg.Go(func() {
-			out[i] = Ran{c, runOne(ctx, s, c)}
+			out[i] = Ran{c, runOne(met[i].within(ctx), s, c)}
 			if done != nil {
 				done(c)
 			}
 		})
 	}
 	wg.Wait()
+	s.again(ctx, out, met)
+	for i := range out {
+		s.disown(&out[i])
+	}
 	return out
 }
 

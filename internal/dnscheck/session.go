@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"reconshield/internal/dialogue"
 	"reconshield/internal/dnswire"
@@ -57,6 +58,9 @@ type Session struct {
 	recursion [2]once[Recursion] // by transport: UDP, TCP
 	chaos     once[map[string]dialogue.Answer]
 	gate      once[chan struct{}] // bounds what a resolver has to resolve for us at once
+	forwarder once[[]Outcome]     // of FWD-2
+	quiet     bool                // only one check runs, see again
+	stranger  atomic.Pointer[netip.Addr]
 }
 
 // NewSession prepares the checks of one server.
@@ -68,6 +72,16 @@ func NewSession(d *dialogue.Dialogue, server Server, opts Options) *Session {
 		opts.StableName = "a.root-servers.net."
 	}
 	return &Session{Dialogue: d, Server: server, Opts: opts}
+}
+
+// Ask is the dialogue's, and remembers when somebody else answers.
+func (s *Session) Ask(ctx context.Context, via exposure.Transport, q dnswire.Query) dialogue.Answer {
+	a := s.Dialogue.Ask(ctx, via, q)
+	if via == exposure.UDP && a.Msg != nil && a.Foreign(s.Addr()) {
+		from := a.Reply.From.Addr().Unmap()
+		s.stranger.Store(&from)
+	}
+	return a
 }
 
 // Product is the identified product, empty when unknown.

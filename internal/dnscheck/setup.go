@@ -45,7 +45,7 @@ func runSetup(ctx context.Context, s *Session) []Outcome {
 		}
 		out = append(out, judgeSetup(port, start, install))
 	}
-	return append(out, unreachable(usual(observed))...)
+	return append(out, s.unreachable(ctx, usual(observed))...)
 }
 
 // leadsToSetup reports whether the start page sends the visitor to the

@@ -42,7 +42,7 @@ func runSubnet(ctx context.Context, s *Session) []Outcome {
 	q.EDNS = &dnswire.EDNS{UDPSize: maxEDNS, Options: []dnswire.Option{&dnswire.Subnet{
 		Code: dnswire.OptionSubnet, Family: familyIPv4, SourceNetmask: uint8(p.Bits()), Address: p.Addr().AsSlice(), //nolint:gosec // 24
 	}}}
-	return []Outcome{judgeSubnet(z, via, s.Ask(ctx, via, q))}
+	return []Outcome{judgeSubnet(z, via, s.askAll(ctx, via, q)[0])}
 }
 
 func judgeSubnet(z nonce.Zone, via exposure.Transport, a dialogue.Answer) Outcome {

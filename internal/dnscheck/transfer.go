@@ -100,8 +100,11 @@ func judgeTransfer(a dialogue.Answer, z Zone) Outcome {
 	case a.Msg == nil:
 		return notTested(exposure.TCP, "the IXFR question met no answer: "+a.Outcome()+tryFull)
 	case a.Is(dnswire.RcodeNoError) && startsWithSOA(a.Msg, z.Name):
-		return fail(exposure.TCP, fmt.Sprintf("an IXFR from serial %d was answered with the zone's SOA: transfers are allowed from here", z.SOA.Serial),
-			a.Evidence("an allowed transfer that is up to date is one SOA; nothing else of the zone was asked for"))
+		e := a.Evidence("an allowed transfer that is up to date is one SOA; nothing else of the zone was asked for")
+		if len(a.Msg.Answer) > 1 { // the server began a full transfer: its content is not ours to keep
+			e.Raw, e.Note = nil, "the server began to send the whole zone; only the first message was read, and only its SOA is kept"
+		}
+		return fail(exposure.TCP, fmt.Sprintf("an IXFR from serial %d was answered with the zone's SOA: transfers are allowed from here", z.SOA.Serial), e)
 	case a.Is(dnswire.RcodeRefused), a.Is(dnswire.RcodeNotAuth):
 		return pass(exposure.TCP, "transfer denied: "+a.Outcome())
 	case a.Is(dnswire.RcodeNotImp), a.Is(dnswire.RcodeFormErr):

@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -290,5 +291,17 @@ func TestRoleOf(t *testing.T) {
 	}
 	if roleOf(dialogue.Answer{}, z) != roleUnknown {
 		t.Error("silence shows a role")
+	}
+}
+
+// TestBegunTransferIsNotKept: a server may answer an IXFR by sending the zone.
+func TestBegunTransferIsNotKept(t *testing.T) {
+	t.Parallel()
+	z := testZone(t)
+	a := answerTo(t, ixfr(z), "NOERROR aa", soaText, "secret.example.test. 1 IN A 192.0.2.1", soaText)
+	for _, e := range judgeTransfer(a, z).Evidence {
+		if e.Raw != nil || strings.Contains(e.Response, "secret") {
+			t.Errorf("content of the zone was kept: %+v", e)
+		}
 	}
 }

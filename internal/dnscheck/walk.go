@@ -27,7 +27,7 @@ func walkChecks() []Check {
 			exposure.NSD:        configure(exposure.NSD, "NSD serves what the signer made; sign with NSEC3.", "ldns-signzone -n -t 0 -s - example.net.zone Kexample.net.+013+12345"),
 			exposure.PDNSAuth:   configure(exposure.PDNSAuth, "NSEC3, or narrow NSEC3 that is made up for each question.", "pdnsutil set-nsec3 example.net '1 0 0 -' narrow\npdnsutil rectify-zone example.net"),
 			exposure.WindowsDNS: configure(exposure.WindowsDNS, "Sign the zone with NSEC3.", "Set-DnsServerDnsSecZoneSetting -ZoneName example.net -DenialOfExistence NSec3 -NSec3Iterations 0 -NSec3RandomSaltLength 0 -NSec3OptOut $false\nInvoke-DnsServerZoneSign -ZoneName example.net -DoResign"),
-			exposure.CoreDNS:    advice("The dnssec plugin of CoreDNS makes denials up for each question; prefer it to a zone signed beforehand with NSEC."),
+			exposure.CoreDNS:    adviseFor(exposure.CoreDNS, "The dnssec plugin of CoreDNS makes denials up for each question; prefer it to a zone signed beforehand with NSEC."),
 		},
 		References: []exposure.Reference{
 			rfc("5155", "1.1", "why NSEC3 exists"), rfc("4470", "", "minimally covering NSEC"),

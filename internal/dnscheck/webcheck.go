@@ -80,7 +80,7 @@ func runWeb(ctx context.Context, s *Session) []Outcome {
 	}
 	wg.Wait()
 	out := slices.Concat(found...)
-	return append(out, unreachable(usual(observed))...)
+	return append(out, s.unreachable(ctx, usual(observed))...)
 }
 
 // usual leaves out the ports that this run was not asked to measure and that

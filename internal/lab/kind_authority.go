@@ -26,7 +26,7 @@ mod-rrl:
 			Name: "dnsmasq-auth", Packages: []string{"dnsmasq-base"},
 			Abused: "authoritative; transfer open to the scanner, private data",
 			start: dnsmasq(
-				"--auth-server=ns1.example.test,{v4},{v6}", "--auth-zone=example.test,192.0.2.0/24,10.0.0.0/8",
+				"--auth-server=ns1.example.test,{v4},{v6}", "--auth-zone=example.test,192.0.2.0/24,2001:db8:2::/64,10.0.0.0/8",
 				"--auth-peer={scanner4},{scanner6}", "--txt-record=example.test,v=spf1 -all",
 				"--host-record=www.example.test,192.0.2.202", "--host-record=intranet.example.test,10.0.0.80"),
 		},

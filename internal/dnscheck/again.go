@@ -1,0 +1,76 @@
+package dnscheck
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"reconshield/internal/dialogue"
+	"reconshield/internal/dnswire"
+	"reconshield/internal/exposure"
+)
+
+// trouble is set when a resolver left a question of one check unanswered or
+// failed on it, as resolvers do that have many at once.
+type trouble struct{ met atomic.Bool }
+
+type troubleKey struct{}
+
+// within gives the context in which the check's questions are noted.
+func (t *trouble) within(ctx context.Context) context.Context {
+	return context.WithValue(ctx, troubleKey{}, t)
+}
+
+// noteTrouble looks at an answer to a question that a resolver had to resolve.
+func noteTrouble(ctx context.Context, a dialogue.Answer) {
+	t, ok := ctx.Value(troubleKey{}).(*trouble)
+	if ok && a.Err == nil && (a.Msg == nil || a.Is(dnswire.RcodeServFail)) {
+		t.met.Store(true)
+	}
+}
+
+// again gives the checks that trouble left without a verdict a second try, one
+// after the other, when nothing else is asked. Their questions are for fresh
+// names, so that nothing remembered stands in the way. It takes at most twice
+// the patience for one question.
+func (s *Session) again(ctx context.Context, ran []Ran, met []trouble) {
+	ctx, cancel := context.WithTimeout(ctx, 2*s.Timeout())
+	defer cancel()
+	s.quiet = true
+	for i := range ran {
+		if !met[i].met.Load() || settled(ran[i].Outcomes) == len(ran[i].Outcomes) || ctx.Err() != nil {
+			continue
+		}
+		s.forwarder = once[[]Outcome]{}
+		if o := runOne(ctx, s, ran[i].Check); settled(o) > settled(ran[i].Outcomes) {
+			ran[i].Outcomes = o
+		}
+	}
+}
+
+// settled counts the outcomes that are verdicts.
+func settled(outcomes []Outcome) int {
+	n := 0
+	for _, o := range outcomes {
+		if o.Status == exposure.Pass || o.Status == exposure.Fail {
+			n++
+		}
+	}
+	return n
+}
+
+// disown takes back the verdicts that rest on answers over UDP when another
+// host gave them: they say nothing of this one. Left are the checks for which
+// it matters only that the question to this host was answered.
+func (s *Session) disown(r *Ran) {
+	from := s.stranger.Load()
+	if from == nil || slices.Contains([]string{"ID-1", "REC-1", "FWD-1", "AMP-1"}, r.Check.ID) {
+		return
+	}
+	for i, o := range r.Outcomes {
+		if o.Transport == exposure.UDP && o.Port == 0 && (o.Status == exposure.Pass || o.Status == exposure.Fail) {
+			r.Outcomes[i] = notTested(o.Transport, "the answers come from "+from.String()+", which was not asked (see FWD-1); it is not part of this assessment")
+			r.Outcomes[i].Subject = o.Subject
+		}
+	}
+}
