@@ -3,6 +3,7 @@ package dnscheck
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -92,7 +93,37 @@ func (s *Session) unreachable(ctx context.Context, observed []exposure.Observati
 	for _, via := range vias() {
 		alive = alive || heardOf(s.observe(ctx, via, s.Port()))
 	}
+	if slices.ContainsFunc(observed, func(o exposure.Observation) bool { return o.State == exposure.Closed }) {
+		observed = s.lookAgain(ctx, observed)
+	}
 	return judgeUnreachable(observed, alive)
+}
+
+// lookAgain knocks once more at ports that were silent while others said that
+// they are closed: such a host does not drop everything, so packets may have
+// been lost. One that opens now was not measured right.
+func (s *Session) lookAgain(ctx context.Context, observed []exposure.Observation) []exposure.Observation {
+	out := slices.Clone(observed)
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
+	var wg sync.WaitGroup
+	for i, o := range out {
+		if o.State != exposure.Filtered || heardOf(o) || s.Opts.Dial == nil {
+			continue
+		}
+		wg.Go(func() {
+			if s.Pace(ctx) != nil {
+				return
+			}
+			c, err := s.Opts.Dial.DialContext(ctx, "tcp", netip.AddrPortFrom(s.Addr(), o.Port).String())
+			if err == nil {
+				_ = c.Close()
+				out[i].State = exposure.Unmeasured
+			}
+		})
+	}
+	wg.Wait()
+	return out
 }
 
 // heardOf reports whether anything came back from the port, if only an error.
@@ -126,7 +157,7 @@ func judgeUnreachable(observed []exposure.Observation, alive bool) []Outcome {
 		out = append(out, notTested(exposure.TCP, "no answer from tcp "+strings.Join(silent, ", ")+", nor from any other port: the host may be down or out of reach; assess it from a network that reaches it"))
 	}
 	if len(unknown) > 0 {
-		out = append(out, notTested(exposure.TCP, "not measured: tcp "+strings.Join(unknown, ", ")+"; add them with --ports"))
+		out = append(out, notTested(exposure.TCP, "not measured, or not every time alike: tcp "+strings.Join(unknown, ", ")+"; run again, and add them with --ports"))
 	}
 	return out
 }

@@ -112,12 +112,23 @@ func behaviourCheck() Check {
 	}
 }
 
+// unanswered is what identification asked in vain, empty when nothing was.
+func unanswered(identity *exposure.Service) string {
+	i := slices.IndexFunc(identity.Details, func(d string) bool { return strings.HasPrefix(d, "no answer to ") })
+	if i < 0 {
+		return ""
+	}
+	return identity.Details[i]
+}
+
 func judgeHidden(via exposure.Transport, identity *exposure.Service) Outcome {
 	switch {
 	case identity == nil || via == "":
 		return notTested(via, "no DNS was proven, so there was nothing to identify")
 	case strings.HasPrefix(identity.How, "version.bind"):
 		return notTested(via, "does not apply: the server tells its software itself, see ID-2")
+	case unanswered(identity) != "":
+		return notTested(via, unanswered(identity)+", so it is not known whether the software is hidden: run again")
 	case identity.Product == "" && identity.Name == "":
 		return pass(via, "neither words nor behaviour tell the software: "+identity.How)
 	}

@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -60,6 +61,9 @@ func (s *Session) testRecursion(ctx context.Context, via exposure.Transport) Rec
 		s.askFresh(ctx, via, *z, &seen, stable)
 	}
 	r := seen.judge(s.Opts.Collector, s.Opts.StableName)
+	if last := cmp.Or(seen.fresh, seen.stable); r.Status == exposure.Pass && excuse(*last) && s.Product() == exposure.Dnsmasq {
+		r = Recursion{Status: exposure.NotTested, Reason: "REFUSED with RA set is how dnsmasq reports that its upstream failed, not that it refuses this vantage; assess it again when the upstream answers"}
+	}
 	for _, a := range []*dialogue.Answer{seen.fresh, seen.stable} {
 		if a == nil {
 			continue
@@ -89,7 +93,7 @@ func (s *Session) askFresh(ctx context.Context, via exposure.Transport, z nonce.
 			name = z.Name(nonce.Plain)
 			a = s.Ask(ctx, via, resolve(name, dnswire.TypeA))
 		}
-		if a.Is(dnswire.RcodeServFail) { // it may have had too much to do
+		if a.Is(dnswire.RcodeServFail) || excuse(a) { // it may have had too much to do
 			name = z.Name(nonce.Plain)
 			a = s.Ask(ctx, via, resolve(name, dnswire.TypeA))
 		}

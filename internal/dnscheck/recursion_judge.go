@@ -53,6 +53,12 @@ func (p probes) judge(z *nonce.Zone, stableName string) Recursion {
 	return stable
 }
 
+// excuse recognises a refusal with RA set: that is how dnsmasq reports that
+// its upstream failed, and how some servers refuse strangers.
+func excuse(a dialogue.Answer) bool {
+	return a.Is(dnswire.RcodeRefused) && a.Msg.RecursionAvailable
+}
+
 // judgeFresh judges the answer to a name that nobody had asked before.
 func judgeFresh(z nonce.Zone, name string, a dialogue.Answer) Recursion {
 	got, want := addresses(a.Msg), z.Addr4(name)

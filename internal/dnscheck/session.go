@@ -60,7 +60,8 @@ type Session struct {
 	gate      once[chan struct{}] // bounds what a resolver has to resolve for us at once
 	forwarder once[[]Outcome]     // of FWD-2
 	quiet     bool                // only one check runs, see again
-	stranger  atomic.Pointer[netip.Addr]
+	stranger  atomic.Pointer[netip.Addr] // who answers over UDP in place of the server
+	unheard   atomic.Bool                // a question for a zone's SOA met no answer
 }
 
 // NewSession prepares the checks of one server.

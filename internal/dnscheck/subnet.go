@@ -42,7 +42,17 @@ func runSubnet(ctx context.Context, s *Session) []Outcome {
 	q.EDNS = &dnswire.EDNS{UDPSize: maxEDNS, Options: []dnswire.Option{&dnswire.Subnet{
 		Code: dnswire.OptionSubnet, Family: familyIPv4, SourceNetmask: uint8(p.Bits()), Address: p.Addr().AsSlice(), //nolint:gosec // 24
 	}}}
-	return []Outcome{judgeSubnet(z, via, s.askAll(ctx, via, q)[0])}
+	a := s.askAll(ctx, via, q)[0]
+	if a.Is(dnswire.RcodeRefused) || a.Is(dnswire.RcodeFormErr) {
+		// Denied for its option, or for a reason that has nothing to do with it?
+		q.Name = z.Name(nonce.Who)
+		again := s.askAll(ctx, via, q, resolve(z.Name(nonce.Who), dnswire.TypeTXT))
+		if control := sight(z, again[1]); control.err != nil {
+			return []Outcome{notTested(via, "a question with a client subnet met "+a.Outcome()+", and so it is without one: "+control.err.Error())}
+		}
+		a = again[0]
+	}
+	return []Outcome{judgeSubnet(z, via, a)}
 }
 
 func judgeSubnet(z nonce.Zone, via exposure.Transport, a dialogue.Answer) Outcome {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"reconshield/internal/dialogue"
 	"reconshield/internal/dnswire"
 	"reconshield/internal/exposure"
 )
@@ -108,7 +109,7 @@ func (s *Session) pointers(ctx context.Context, via exposure.Transport) []string
 }
 
 func (s *Session) zoneAt(ctx context.Context, via exposure.Transport, c candidate) *Zone {
-	a := s.Ask(ctx, via, question(c.name, dnswire.TypeSOA))
+	a := s.askSOA(ctx, via, c)
 	if a.Msg == nil || !a.Msg.Authoritative {
 		return nil
 	}
@@ -121,6 +122,26 @@ func (s *Session) zoneAt(ctx context.Context, via exposure.Transport, c candidat
 		}
 	}
 	return nil
+}
+
+// askSOA asks over the other transport, too, when nothing or a cut answer came
+// over the first: a zone that is overlooked takes all its checks along.
+func (s *Session) askSOA(ctx context.Context, via exposure.Transport, c candidate) dialogue.Answer {
+	a := s.Ask(ctx, via, question(c.name, dnswire.TypeSOA))
+	if a.Msg == nil && c.source == sourceReverse || a.Msg != nil && !a.Msg.Truncated {
+		return a
+	}
+	other := exposure.UDP
+	if s.Speaks(exposure.TCP) {
+		other = exposure.TCP
+	}
+	if again := s.Fresh(ctx, other, s.Port(), question(c.name, dnswire.TypeSOA), nil); again.Msg != nil {
+		a = again
+	}
+	if a.Msg == nil {
+		s.unheard.Store(true)
+	}
+	return a
 }
 
 // emptyZone recognises the zones without content that resolvers serve of
@@ -136,6 +157,9 @@ func emptyZone(soa *dnswire.SOA) bool {
 
 // noZone is the reason to give when there is no zone to test.
 func (s *Session) noZone() string {
+	if s.unheard.Load() {
+		return "the question for the SOA of a zone met no answer: run again, or with a longer --timeout"
+	}
 	if len(s.Opts.Zones) > 0 {
 		return "the server is not authoritative for " + strings.Join(s.Opts.Zones, ", ") + ", nor for its own name"
 	}

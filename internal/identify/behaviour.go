@@ -99,17 +99,24 @@ func profiles() []profile {
 	}
 }
 
+// fewest answers from which a family is named.
+const fewest = 2
+
+func answered(seen map[string]string) int {
+	n := 0
+	for _, s := range seen {
+		if s != "" && s != silent {
+			n++
+		}
+	}
+	return n
+}
+
 // recognise gives the one family whose profile the signatures fit. Every
 // signature that is known must fit, and two that were answered are needed;
 // where several families remain, none is named.
 func recognise(seen map[string]string) (profile, bool) {
-	answered := 0
-	for _, s := range seen {
-		if s != "" && s != silent {
-			answered++
-		}
-	}
-	if answered < 2 {
+	if answered(seen) < fewest {
 		return profile{}, false
 	}
 	var found []profile

@@ -27,6 +27,10 @@ func NSIDQuery() dnswire.Query {
 	}}
 }
 
+// NoAnswer begins a detail that says what was asked and not answered, so that
+// a missing name is not taken for a hidden one.
+const NoAnswer = "no answer to "
+
 // DNS names the software behind a DNS port by what it says of itself
 // (version.bind, one CHAOS question) and by how it behaves. Words and
 // behaviour that agree give high confidence; words alone or behaviour alone
@@ -48,6 +52,12 @@ func (i *Identifier) DNS(ctx context.Context, ask Asker, spoken []exposure.Trans
 	wg.Go(func() { seen = i.behaviour(ctx, ask, spoken) })
 	wg.Wait()
 	s := i.conclude(version, seen)
+	if version.Msg == nil {
+		s.Details = append(s.Details, NoAnswer+"version.bind")
+	}
+	if answered(seen) < fewest {
+		s.Details = append(s.Details, NoAnswer+"the questions that tell families apart")
+	}
 	if version.Msg != nil && version.Foreign(ask.Addr()) {
 		s.Confidence = exposure.Low
 		s.Details = append(s.Details, "the answers come from "+version.Reply.From.String()+", so this is the software there")

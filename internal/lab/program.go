@@ -51,6 +51,7 @@ func packages() map[string]string {
 		"dnsmasq":         "dnsmasq-base",
 		"dnsdist":         "dnsdist",
 		"nft":             "nftables",
+		"iptables":        "iptables",
 		"sshd":            "openssh-server",
 		"ssh-keygen":      "openssh-client",
 		"openssl":         "openssl",
