@@ -15,6 +15,7 @@ import (
 	"reconshield/internal/dial"
 	"reconshield/internal/exposure"
 	"reconshield/internal/identify"
+	"reconshield/internal/intel"
 	"reconshield/internal/intel/recog"
 	"reconshield/internal/netset"
 	"reconshield/internal/scan"
@@ -30,6 +31,7 @@ type App struct {
 	dialer     *dial.Dialer
 	identifier *identify.Identifier
 	limiter    *rate.Limiter
+	advisor    intel.Advisor
 }
 
 // New validates the options and resolves the target names. Nothing is sent to
@@ -39,7 +41,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{plan: p}
+	a := &App{plan: p, advisor: intel.None{}}
 	a.limiter = rate.NewLimiter(rate.Limit(p.opts.Rate), max(1, p.opts.Rate/20))
 	a.dialer = dial.New(dial.Options{SourceIP: p.source, Interface: p.opts.Interface})
 	a.identifier = identify.New(a.dialer, a.dialer, recog.New(), identify.Options{Wait: a.limiter.Wait})

@@ -82,7 +82,9 @@ func (r *run) controls() scan.Controls {
 
 // intercepted tests whether something on the path answers port 53 in the
 // host's stead. In a small scope it waits until every neighbour is known.
-func (r *run) intercepted(ctx context.Context, h *host) scan.Control {
+// compared is false when there was no other address to compare with, so that
+// a redirect to a server just as far away would not have shown.
+func (r *run) intercepted(ctx context.Context, h *host) (c scan.Control, compared bool) {
 	if r.scope.Len() <= keepAll {
 		select {
 		case <-r.scanned:
@@ -93,7 +95,9 @@ func (r *run) intercepted(ctx context.Context, h *host) scan.Control {
 	r.witnesses.mu.Lock()
 	quiet := r.witnesses.Quiet(h.addr, neighbours, func(a netip.Addr) bool { return !r.scope.Single(a) })
 	r.witnesses.mu.Unlock()
-	return r.controls().Intercept(ctx, scan.Suspect{Addr: h.addr, Quiet: quiet, Control: r.controlFor(h.addr), Reference: h.reference()})
+	control := r.controlFor(h.addr)
+	c = r.controls().Intercept(ctx, scan.Suspect{Addr: h.addr, Quiet: quiet, Control: control, Reference: h.reference()})
+	return c, len(quiet) > 0 || control.IsValid() || h.addr.IsLoopback() || r.dialer.OnLink(h.addr)
 }
 
 // controlFor is the user's control address where it is of the same family.

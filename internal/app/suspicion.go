@@ -32,7 +32,7 @@ func (r *run) acceptsEverything(ctx context.Context, h *host) bool {
 
 // doubtPath tests whether something on the path answers port 53 in the host's stead.
 func (r *run) doubtPath(ctx context.Context, h *host) {
-	c := r.intercepted(ctx, h)
+	c, compared := r.intercepted(ctx, h)
 	r.mu.Lock()
 	r.interception = append(r.interception, c.Verdict)
 	r.mu.Unlock()
@@ -46,6 +46,12 @@ func (r *run) doubtPath(ctx context.Context, h *host) {
 			Remedy: "name an unused address of the same network with --control",
 		})
 	case scan.None:
+		if !compared {
+			r.note(exposure.Gap{
+				What: "interception of port 53 by a device at the target's own distance", Address: h.addr.String(), Why: c.Text,
+				Remedy: "name an unused address of the same network with --control, or assess the whole network",
+			})
+		}
 	}
 }
 
