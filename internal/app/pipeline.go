@@ -87,6 +87,7 @@ func (r *run) identifyDNS(ctx context.Context, h *host, d *dialogue.Dialogue) dn
 			server.Spoken = append(server.Spoken, via)
 		}
 	}
+	server.Closed = h.observe(ctx, exposure.UDP, dnsPort).State == exposure.Closed && h.observe(ctx, exposure.TCP, dnsPort).State == exposure.Closed
 	if len(server.Spoken) == 0 {
 		return server
 	}

@@ -137,7 +137,7 @@ func runAmplification(ctx context.Context, s *Session) []Outcome {
 		authors <- a
 	}()
 	all := s.amplification(ctx)
-	if i := worst(all); i >= 0 && all[i].factor() > 1 {
+	if i := worst(all); i >= 0 && all[i].answer.Msg != nil { // a small reply sent often multiplies, too
 		again := s.Fresh(ctx, exposure.UDP, s.Port(), all[i].answer.Query, func(r *exchange.Request) { r.Linger = lingerForMore })
 		if m := measureOf(again); m.factor() > all[i].factor() {
 			all[i] = m
@@ -146,7 +146,32 @@ func runAmplification(ctx context.Context, s *Session) []Outcome {
 	if a := <-authors; a.Msg != nil {
 		all = append(all, measureOf(a))
 	}
-	return []Outcome{judgeAmplification(all)}
+	o := judgeAmplification(all)
+	if missing := s.unmeasured(ctx); o.Status == exposure.Pass && missing != "" {
+		o = notTested(exposure.UDP, o.Reason+"; but "+missing)
+	}
+	return []Outcome{o}
+}
+
+// unmeasured says why the largest answers of the server may not have been
+// asked for; empty when they were.
+func (s *Session) unmeasured(ctx context.Context) string {
+	recursion := s.Recursion(ctx, exposure.UDP)
+	silent := slices.ContainsFunc(recursion.Answers, func(a dialogue.Answer) bool { return a.Msg == nil })
+	zones := s.Zones(ctx)
+	switch {
+	case recursion.Status == exposure.NotTested && silent:
+		return "whether it resolves for this vantage is not known (REC-1), so what it would resolve was not asked for: run again"
+	case s.unheard.Load():
+		return s.noZone()
+	case recursion.Open() || len(zones) > 0 || len(s.Opts.Zones) > 0:
+		return ""
+	}
+	switch s.Product() { //nolint:exhaustive // the others may hold zones
+	case exposure.Unbound, exposure.PDNSRec, exposure.KnotRes, exposure.Dnsmasq:
+		return ""
+	}
+	return s.noZone()
 }
 
 // amplification asks everything that costs no CHAOS question.
@@ -210,7 +235,7 @@ func judgeAmplification(all []measure) Outcome {
 	asked := map[string]bool{} // name and type → answered in some size
 	for _, m := range all {
 		key := m.answer.Query.Name + " " + dnswire.TypeName(m.answer.Query.Type)
-		asked[key] = asked[key] || m.answer.Msg != nil
+		asked[key] = asked[key] || m.answer.Msg != nil && !m.answer.Is(dnswire.RcodeServFail) && !m.answer.Is(dnswire.RcodeFormErr)
 	}
 	var unanswered []string
 	for key, ok := range asked {
@@ -221,7 +246,7 @@ func judgeAmplification(all []measure) Outcome {
 	slices.Sort(unanswered)
 	i := worst(all)
 	if i < 0 || len(unanswered) == len(asked) {
-		return notTested(exposure.UDP, "no question was answered over UDP")
+		return notTested(exposure.UDP, "no question was answered over UDP with more than an error: run again, or name a zone of the server with --zone")
 	}
 	top := all[i]
 	text := fmt.Sprintf("worst factor %.1f: %s, %d bytes in %s for %d", top.factor(), top.answer.Query, top.in, messages(top.messages), top.out)

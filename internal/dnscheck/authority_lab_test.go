@@ -41,7 +41,7 @@ var authorityWant = []struct{ kind, zones, want string }{
 	{"short-refuser", "example.test", "XFR-1 n XFR-2 n UPD-1 n NTF-1 n REC-3 p/p AMP-1 p AMP-2 n RRL-1 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 n COO-1 n WLD-1 n PRV-1 n/p"},
 	{"unbound-safe", "", "XFR-1 n UPD-1 n REC-3 p/p AMP-1 p AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 n COO-1 n WLD-1 n PRV-1 n/p"},
 	{"unbound-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 M AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 n PRV-1 n/p"},
-	{"bind-resolver-safe", "", "XFR-1 n UPD-1 n REC-3 p/p AMP-1 p AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 n COO-1 p WLD-1 n PRV-1 n/p"},
+	{"bind-resolver-safe", "", "XFR-1 n UPD-1 n REC-3 p/p AMP-1 n AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 n COO-1 p WLD-1 n PRV-1 n/p"},
 	{"bind-resolver-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 H AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 p WLD-1 n PRV-1 n/p"},
 	{"pdns-recursor-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 M AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 n PRV-1 n/p"},
 	{"dnsmasq-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 M AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 n PRV-1 n/p"},

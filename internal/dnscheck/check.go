@@ -46,7 +46,9 @@ type Check struct {
 	Rationale string // why that severity, and when it is raised or lowered
 	Safety    Safety
 	// OptIn keeps a check out of every profile: it must be named with --check.
-	OptIn      bool
+	OptIn bool
+	// Elsewhere marks a check that does not need DNS on the DNS port.
+	Elsewhere  bool
 	Fixes      Fixes
 	References []exposure.Reference
 	// Run carries the check out. It returns at least one outcome, one for each

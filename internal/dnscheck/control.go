@@ -17,10 +17,11 @@ func controlChecks() []Check {
 
 func controlPortCheck() Check {
 	return Check{
-		ID:    "CTL-1",
-		Title: "Control port of the name server is reachable",
-		Finds: "A control channel that answers here: rndc (953), unbound-control (8953), nsd-control (8952), the dnsdist console (5199). The protocol is proven as far as it goes without a key; the only command sent is status, and only where no key is asked for.",
-		Why:   "Whoever holds or guesses the key stops the server, empties it or changes its data; and the channel itself is code that was written for the local host.",
+		ID:        "CTL-1",
+		Elsewhere: true,
+		Title:     "Control port of the name server is reachable",
+		Finds:     "A control channel that answers here: rndc (953), unbound-control (8953), nsd-control (8952), the dnsdist console (5199). The protocol is proven as far as it goes without a key; the only command sent is status, and only where no key is asked for.",
+		Why:       "Whoever holds or guesses the key stops the server, empties it or changes its data; and the channel itself is code that was written for the local host.",
 
 		Severity:  exposure.MediumSev,
 		Rationale: "Medium: a key still protects it. Critical when it obeys without one. Low when connections are closed at once, as by an address list.",

@@ -48,7 +48,16 @@ func cookieChecks() []Check {
 			rand.Read(client[:])
 			cookie := hex.EncodeToString(client[:])
 			q.EDNS = &dnswire.EDNS{UDPSize: 1232, Options: []dnswire.Option{&dnswire.Cookie{Code: dnswire.OptionCookie, Cookie: cookie}}}
-			return []Outcome{judgeCookie(s.Ask(ctx, exposure.UDP, q), cookie)}
+			a := s.Ask(ctx, exposure.UDP, q)
+			if a.Is(dnswire.RcodeRefused) && s.Recursion(ctx, exposure.UDP).Open() {
+				q.RD = true // Unbound refuses all else
+				a = s.Ask(ctx, exposure.UDP, q)
+			}
+			o := judgeCookie(a, cookie)
+			if o.Status == exposure.Pass && s.forwards(ctx) {
+				o = notTested(o.Transport, "a server cookie came back, but forwarders pass on those of the server behind them, so it is not known to be this one's")
+			}
+			return []Outcome{o}
 		},
 	}}
 }

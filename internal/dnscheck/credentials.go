@@ -12,10 +12,11 @@ import (
 
 func credentialsCheck() Check {
 	return Check{
-		ID:    "CTL-4",
-		Title: "Administration with the password it came with",
-		Finds: "A console or API that accepts the credentials its maker ships or prints as an example. One login each is tried, after the product was proven by its own page; a session that opens is closed again.",
-		Why:   "Lists of such passwords are the first thing an attacker tries, and the console changes every answer that the server gives.",
+		ID:        "CTL-4",
+		Elsewhere: true,
+		Title:     "Administration with the password it came with",
+		Finds:     "A console or API that accepts the credentials its maker ships or prints as an example. One login each is tried, after the product was proven by its own page; a session that opens is closed again.",
+		Why:       "Lists of such passwords are the first thing an attacker tries, and the console changes every answer that the server gives.",
 
 		Severity:  exposure.Critical,
 		Rationale: "Critical: complete control of the server for anyone who reads its manual.",

@@ -55,7 +55,11 @@ func runEDNS(ctx context.Context, s *Session) []Outcome {
 	if !s.Speaks(exposure.UDP) {
 		return []Outcome{notTested(exposure.UDP, "does not apply: no DNS was proven on udp/53")}
 	}
-	name := s.probeName(ctx)
+	name, rd := s.probeName(ctx), false
+	if s.Ask(ctx, exposure.UDP, question(name, dnswire.TypeSOA)).Is(dnswire.RcodeRefused) {
+		rd = s.Recursion(ctx, exposure.UDP).Open() // Unbound refuses all else
+	}
+	question := func(name string, t uint16) dnswire.Query { return dnswire.Query{Name: name, Type: t, RD: rd} }
 	with := func(t uint16, e dnswire.EDNS) dnswire.Query {
 		q := question(name, t)
 		if e.UDPSize == 0 {

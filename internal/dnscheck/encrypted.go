@@ -15,10 +15,11 @@ import (
 
 func encryptedChecks() []Check {
 	return []Check{{
-		ID:    "ENC-1",
-		Title: "Encrypted DNS is looser than port 53 or has a bad certificate",
-		Finds: "DNS over TLS (853), over QUIC (853/udp) or over HTTPS (443, /dns-query) that resolves for this vantage while port 53 refuses, or whose certificate or TLS version is bad: expired, for another name than the one given, self-signed or of an unknown authority, a weak key, TLS before 1.2.",
-		Why:   "An access list that is set for port 53 and forgotten for the encrypted ports leaves an open resolver; and with a bad certificate clients either fail or talk to whoever stands in between.",
+		ID:        "ENC-1",
+		Elsewhere: true,
+		Title:     "Encrypted DNS is looser than port 53 or has a bad certificate",
+		Finds:     "DNS over TLS (853), over QUIC (853/udp) or over HTTPS (443, /dns-query) that resolves for this vantage while port 53 refuses, or whose certificate or TLS version is bad: expired, for another name than the one given, self-signed or of an unknown authority, a weak key, TLS before 1.2.",
+		Why:       "An access list that is set for port 53 and forgotten for the encrypted ports leaves an open resolver; and with a bad certificate clients either fail or talk to whoever stands in between.",
 
 		Severity:  exposure.MediumSev,
 		Rationale: "Medium: clients cannot tell the server from an impostor. High when it resolves for strangers although port 53 does not. Low when the certificate is merely not of a public authority, which is right inside an organisation that has its own.",

@@ -15,10 +15,11 @@ func identityChecks() []Check {
 
 func foreignCheck() Check {
 	return Check{
-		ID:    "ID-1",
-		Title: "Something other than DNS listens on the DNS port",
-		Finds: "A port 53 on which another protocol was proven (SSH, TLS, HTTP, SMTP, OpenVPN, QUIC and others) and no DNS. A port that merely takes connections is not enough.",
-		Why:   "Firewalls let port 53 through almost everywhere, so a tunnel, a remote shell or a command-and-control channel hides there to pass them.",
+		ID:        "ID-1",
+		Elsewhere: true,
+		Title:     "Something other than DNS listens on the DNS port",
+		Finds:     "A port 53 on which another protocol was proven (SSH, TLS, HTTP, SMTP, OpenVPN, QUIC and others) and no DNS. A port that merely takes connections is not enough.",
+		Why:       "Firewalls let port 53 through almost everywhere, so a tunnel, a remote shell or a command-and-control channel hides there to pass them.",
 
 		Severity:  exposure.MediumSev,
 		Rationale: "Medium: a service in a place where nobody looks for it. High for protocols that carry a shell or a tunnel (SSH, Telnet, VNC, OpenVPN, QUIC, TLS).",

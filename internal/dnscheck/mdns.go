@@ -13,10 +13,11 @@ const mdnsPort = 5353
 
 func mdnsChecks() []Check {
 	return []Check{{
-		ID:    "MDN-1",
-		Title: "Multicast DNS answers questions from other networks",
-		Finds: "A responder on udp/5353 that answers a unicast question for its list of services although a router stands between it and the asker. Multicast DNS belongs to one link.",
-		Why:   "It tells strangers the names, models and services of the host, and a forged source address turns it into a reflector that multiplies traffic.",
+		ID:        "MDN-1",
+		Elsewhere: true,
+		Title:     "Multicast DNS answers questions from other networks",
+		Finds:     "A responder on udp/5353 that answers a unicast question for its list of services although a router stands between it and the asker. Multicast DNS belongs to one link.",
+		Why:       "It tells strangers the names, models and services of the host, and a forged source address turns it into a reflector that multiplies traffic.",
 
 		Severity:  exposure.MediumSev,
 		Rationale: "Medium: it discloses the host and can be abused against third parties, but controls nothing.",

@@ -108,7 +108,7 @@ func judgePrivate(answers []dialogue.Answer, z Zone, server netip.Addr) Outcome 
 	silent := 0
 	for _, a := range answers {
 		o.Transport = a.Via
-		if a.Msg == nil || a.Msg.Malformed != nil {
+		if unreadable(a) {
 			silent++
 			continue
 		}
@@ -134,6 +134,12 @@ func judgePrivate(answers []dialogue.Answer, z Zone, server netip.Addr) Outcome 
 		return notTested(o.Transport, fmt.Sprintf("%d of %d questions met no answer that could be read: run again, or with a longer --timeout", silent, len(answers)))
 	}
 	return pass(o.Transport, fmt.Sprintf("no private address and no domain controller behind %d usual names", len(answers)))
+}
+
+// unreadable reports whether the answer says nothing of the records asked for.
+func unreadable(a dialogue.Answer) bool {
+	return a.Msg == nil || a.Msg.Malformed != nil || a.Msg.Truncated && len(a.Msg.Answer) == 0 ||
+		a.Is(dnswire.RcodeServFail) || a.Is(dnswire.RcodeFormErr)
 }
 
 // privateRecords are the telling records of an authoritative answer;

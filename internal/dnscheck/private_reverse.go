@@ -35,7 +35,7 @@ func judgePrivateReverse(answers []dialogue.Answer, server netip.Addr) []Outcome
 	var out []Outcome
 	silent := 0
 	for _, a := range answers {
-		if a.Msg == nil || a.Msg.Malformed != nil {
+		if unreadable(a) {
 			silent++
 			continue
 		}

@@ -15,8 +15,11 @@ import (
 // Recursion is what is known of a server's willingness to resolve for this
 // vantage over one transport.
 type Recursion struct {
-	Status     exposure.Status // Fail: it resolves; Pass: it refuses; NotTested: unknown
-	Reason     string
+	Status exposure.Status // Fail: it resolves; Pass: it refuses; NotTested: unknown
+	Reason string
+	// Offered says, of NotTested, that the server took the question on (RA is
+	// set and it did not refuse), though no right answer came of it.
+	Offered    bool
 	Confidence exposure.Confidence
 	Answers    []dialogue.Answer
 

@@ -15,7 +15,7 @@ func recursionChecks() []Check {
 		Why:   "Strangers use an open resolver to hide and multiply attacks on third parties, to poison its cache and to read it.",
 
 		Severity:  exposure.HighSev,
-		Rationale: "High: open resolvers are found and abused within hours. A private address keeps the severity, because nothing yet declares this vantage to be one of the clients; the summary says so. Low on a loopback address, which only the host itself can reach and where resolving is a local resolver's task.",
+		Rationale: "High: open resolvers are found and abused within hours. A private address keeps the severity, because nothing yet declares this vantage to be one of the clients; the summary says so. Medium where the server offers recursion and takes the question on, but no right answer comes of it. Low on a loopback address, which only the host itself can reach and where resolving is a local resolver's task.",
 		Safety:    Safe,
 		Fixes:     recursionFixes(),
 		References: []exposure.Reference{
@@ -57,7 +57,11 @@ func judgeOpen(r Recursion, via exposure.Transport, target netip.Addr) Outcome {
 	for _, a := range r.Answers {
 		o.Evidence = append(o.Evidence, a.Evidence(""))
 	}
-	if !r.Open() {
+	if r.Offered {
+		o.Status, o.Severity, o.Confidence = exposure.Fail, exposure.MediumSev, exposure.Low
+		o.Reason = "recursion is offered to this vantage and the question was taken on, though no right answer came of it: " + r.Reason
+	}
+	if o.Status != exposure.Fail {
 		return o
 	}
 	if r.Via.IsValid() {

@@ -97,7 +97,7 @@ func judgeStable(name string, a dialogue.Answer) Recursion {
 		return Recursion{Status: exposure.NotTested, Reason: "the answer proves neither: " + a.Outcome()}
 	case known && wrong(got, want).IsValid():
 		return Recursion{
-			Status: exposure.NotTested, Lie: wrong(got, want),
+			Status: exposure.NotTested, Lie: wrong(got, want), Offered: a.Msg.RecursionAvailable && !a.Msg.Authoritative,
 			Reason: "it answers for " + trimDot(name) + ", but with a wrong address (" + wrong(got, want).String() + "): see REC-2",
 		}
 	case !a.Msg.RecursionAvailable:
@@ -132,7 +132,10 @@ func judgeRefusal(a dialogue.Answer) (r Recursion, done bool) {
 	case m.Malformed != nil:
 		return unknown("the reply does not parse: " + m.Malformed.Error())
 	case a.Is(dnswire.RcodeServFail):
-		return unknown("SERVFAIL is no refusal: it may have tried and failed; see that it can reach the Internet, then assess it again")
+		return Recursion{
+			Status: exposure.NotTested, Offered: m.RecursionAvailable,
+			Reason: "SERVFAIL is no refusal: it may have tried and failed; see that it can reach the Internet, then assess it again",
+		}, true
 	case m.Truncated && len(m.Answer) == 0:
 		return unknown("only empty answers with TC (rate limiting, or TCP wanted): see the outcome over TCP")
 	case m.RecursionAvailable:

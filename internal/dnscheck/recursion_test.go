@@ -126,6 +126,10 @@ func TestJudgeOpenWeighsTheAddress(t *testing.T) {
 			t.Errorf("%s: %+v", c.target, o)
 		}
 	}
+	offered := Recursion{Status: exposure.NotTested, Offered: true, Reason: "SERVFAIL"}
+	if o := judgeOpen(offered, exposure.UDP, netip.MustParseAddr("192.0.2.53")); o.Status != exposure.Fail || o.Severity != exposure.MediumSev || o.Confidence != exposure.Low {
+		t.Errorf("recursion that was offered and failed: %+v", o)
+	}
 	closed := Recursion{Status: exposure.Pass, Reason: "recursion refused"}
 	if o := judgeOpen(closed, exposure.UDP, netip.MustParseAddr("127.0.0.1")); o.Status != exposure.Pass {
 		t.Errorf("a refusal on loopback: %+v", o)

@@ -44,7 +44,11 @@ func runReferral(ctx context.Context, s *Session) []Outcome {
 				return judgeReferral(via, a)
 			}
 		}
-		return judgeReferral(via, s.Ask(ctx, via, question(name, dnswire.TypeA)))
+		a := s.Ask(ctx, via, question(name, dnswire.TypeA))
+		if excuse(a) && s.Product() == exposure.Dnsmasq {
+			return notTested(via, "REFUSED with RA set is how dnsmasq reports that its upstream failed: run again")
+		}
+		return judgeReferral(via, a)
 	})
 }
 

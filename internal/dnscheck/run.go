@@ -91,6 +91,9 @@ func runOne(ctx context.Context, s *Session, c Check) (out []Outcome) {
 			out = []Outcome{{Status: exposure.Errored, Reason: fmt.Sprintf("the check itself broke: %v (please report this)", r)}}
 		}
 	}()
+	if s.Server.Closed && !c.Elsewhere {
+		return []Outcome{notTested("", fmt.Sprintf("does not apply: port %d is closed over UDP and TCP", s.Port()))}
+	}
 	out = c.Run(ctx, s)
 	if len(out) == 0 {
 		out = []Outcome{{Status: exposure.Errored, Reason: "the check gave no outcome (please report this)"}}

@@ -150,3 +150,18 @@ func TestCatalogueIsComplete(t *testing.T) {
 		}
 	}
 }
+
+func TestChecksOfAClosedPortDoNotApply(t *testing.T) {
+	s := testSession("")
+	s.Server.Closed = true
+	ran := Run(t.Context(), s, []Check{
+		{ID: "A-1", Run: outcomes(pass(exposure.UDP, "fine"))},
+		{ID: "E-1", Elsewhere: true, Run: outcomes(pass(exposure.TCP, "fine"))},
+	}, nil)
+	want := []exposure.Status{exposure.NotTested, exposure.Pass}
+	for i, r := range ran {
+		if r.Outcomes[0].Status != want[i] {
+			t.Errorf("%s: %+v, want %s", r.Check.ID, r.Outcomes[0], want[i])
+		}
+	}
+}

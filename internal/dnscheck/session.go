@@ -19,6 +19,8 @@ type Server struct {
 	Names []string // names under which the user gave it
 	// Spoken lists the transports on which the DNS port was proven to speak DNS.
 	Spoken []exposure.Transport
+	// Closed says that the DNS port is closed over UDP and TCP.
+	Closed bool
 	// Identity is what identify proved on the DNS port; nil when nothing was.
 	Identity *exposure.Service
 	// Observe gives the observation of one of the server's ports, blocking until
@@ -57,9 +59,9 @@ type Session struct {
 	madeUp    once[string]       // the label that no zone holds, see absent
 	recursion [2]once[Recursion] // by transport: UDP, TCP
 	chaos     once[map[string]dialogue.Answer]
-	gate      once[chan struct{}] // bounds what a resolver has to resolve for us at once
-	forwarder once[[]Outcome]     // of FWD-2
-	quiet     bool                // only one check runs, see again
+	gate      once[chan struct{}]        // bounds what a resolver has to resolve for us at once
+	forwarder once[[]Outcome]            // of FWD-2
+	quiet     bool                       // only one check runs, see again
 	stranger  atomic.Pointer[netip.Addr] // who answers over UDP in place of the server
 	unheard   atomic.Bool                // a question for a zone's SOA met no answer
 }

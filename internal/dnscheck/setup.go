@@ -11,10 +11,11 @@ import (
 
 func setupCheck() Check {
 	return Check{
-		ID:    "CTL-3",
-		Title: "Administration that nobody has set up yet",
-		Finds: "An AdGuard Home whose start page leads to its installation page: the first visitor chooses the administrator's password. Nothing is submitted.",
-		Why:   "Whoever comes first owns the resolver, and with it every name that its clients look up.",
+		ID:        "CTL-3",
+		Elsewhere: true,
+		Title:     "Administration that nobody has set up yet",
+		Finds:     "An AdGuard Home whose start page leads to its installation page: the first visitor chooses the administrator's password. Nothing is submitted.",
+		Why:       "Whoever comes first owns the resolver, and with it every name that its clients look up.",
 
 		Severity:  exposure.Critical,
 		Rationale: "Critical: complete control for the first visitor, without any attack.",

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"reconshield/internal/dialogue"
 	"reconshield/internal/dnswire"
@@ -38,7 +40,11 @@ func streamChecks() []Check {
 		},
 		Run: func(ctx context.Context, s *Session) []Outcome {
 			if !s.Speaks(exposure.TCP) {
-				return []Outcome{judgeNoStream(s.observeStream(ctx), s.Speaks(exposure.UDP))}
+				seen := s.observeStream(ctx)
+				if s.Speaks(exposure.UDP) && (seen.State == exposure.Open || seen.State == exposure.Filtered) && s.streamAfterAll(ctx) {
+					return []Outcome{s.pipelining(ctx)}
+				}
+				return []Outcome{judgeNoStream(seen, s.Speaks(exposure.UDP))}
 			}
 			return []Outcome{s.pipelining(ctx)}
 		},
@@ -50,6 +56,23 @@ func (s *Session) observeStream(ctx context.Context) exposure.Observation {
 		return exposure.Observation{State: exposure.Unmeasured}
 	}
 	return s.Server.Observe(ctx, exposure.TCP, s.Port())
+}
+
+// streamAfterAll tries TCP over a few more connections at once: on a path that
+// loses packets one connection is easily lost.
+func (s *Session) streamAfterAll(ctx context.Context) bool {
+	const tries = 3
+	var answered atomic.Bool
+	var wg sync.WaitGroup
+	for range tries {
+		wg.Go(func() {
+			if s.Fresh(ctx, exposure.TCP, s.Port(), question(".", dnswire.TypeSOA), nil).Msg != nil {
+				answered.Store(true)
+			}
+		})
+	}
+	wg.Wait()
+	return answered.Load()
 }
 
 func judgeNoStream(seen exposure.Observation, datagrams bool) Outcome {

@@ -179,7 +179,7 @@ func TestUpdateOverTCPAlone(t *testing.T) {
 	}{
 		{"REFUSED", "NOERROR", "pass", "not-tested"},
 		{"NOERROR", "NOERROR", "fail", "fail"},
-		{"-", "NOERROR", "not-tested", "fail"},
+		{"-", "NOERROR", "not-tested", "fail high medium"},
 		{"NOERROR", "REFUSED", "fail", "pass"},
 	} {
 		t.Run(tt.udp+" "+tt.tcp, func(t *testing.T) {

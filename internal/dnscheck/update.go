@@ -60,20 +60,29 @@ func updatesOf(ctx context.Context, s *Session, z Zone) []Outcome {
 	}
 	wg.Wait()
 	out := make([]Outcome, len(asked))
-	deniedOverUDP := false
+	deniedOverUDP, openOverUDP := false, false
 	for i, u := range asked {
 		out[i] = judgeUpdate(u, s.Product(), s.Version())
 		out[i].Subject = z.Name
 		deniedOverUDP = deniedOverUDP || u.via == exposure.UDP && out[i].Status == exposure.Pass
+		openOverUDP = openOverUDP || u.via == exposure.UDP && out[i].Status == exposure.Fail
 	}
 	for i := range out {
 		if deniedOverUDP && out[i].Transport == exposure.TCP && out[i].Status == exposure.Fail {
 			out[i] = notTested(exposure.TCP, "an empty UPDATE is accepted over TCP but denied over UDP: each record is judged on its own (BIND: update-policy), and what it grants shows only in a change; read the update-policy for rules like tcp-self")
 			out[i].Subject = z.Name
 		}
+		if alone := !deniedOverUDP && !openOverUDP; alone && out[i].Status == exposure.Fail && out[i].Confidence == "" && mayBePolicy(s.Product()) {
+			out[i].Severity, out[i].Confidence = exposure.HighSev, exposure.Medium
+			out[i].Reason = "probable: an empty UPDATE is accepted over TCP, and UDP told nothing; BIND with update-policy answers so, too, and judges each record on its own; read its settings for this zone"
+		}
 	}
 	return out
 }
+
+// mayBePolicy reports whether the server may be BIND, whose update-policy
+// accepts an empty UPDATE over TCP from anyone.
+func mayBePolicy(p exposure.Product) bool { return p == exposure.BIND || p == "" }
 
 // Version is the identified version, empty when unknown.
 func (s *Session) Version() string {

@@ -13,10 +13,11 @@ import (
 
 func webCheck() Check {
 	return Check{
-		ID:    "CTL-2",
-		Title: "Web API, metrics or statistics of the name server without a login",
-		Finds: "Pages of DNS products that answer with data and no login: BIND's statistics channel, PowerDNS and dnsdist metrics and API, AdGuard Home and Pi-hole API, CoreDNS metrics. Proven by content that only the product gives.",
-		Why:   "Statistics tell zones, clients, query volumes and the exact version; an API without a login changes zones and settings.",
+		ID:        "CTL-2",
+		Elsewhere: true,
+		Title:     "Web API, metrics or statistics of the name server without a login",
+		Finds:     "Pages of DNS products that answer with data and no login: BIND's statistics channel, PowerDNS and dnsdist metrics and API, AdGuard Home and Pi-hole API, CoreDNS metrics. Proven by content that only the product gives.",
+		Why:       "Statistics tell zones, clients, query volumes and the exact version; an API without a login changes zones and settings.",
 
 		Severity:  exposure.MediumSev,
 		Rationale: "Medium: it tells the inside of the server. High where what answers is an API that also changes settings.",

@@ -13,7 +13,7 @@ func wildcardChecks() []Check {
 	return []Check{{
 		ID:    "WLD-1",
 		Title: "Wildcard answers for names that nobody made",
-		Finds: "A zone in which a random name has an address: a wildcard record. One question for a made-up name.",
+		Finds: "A zone in which a random name has an address: a wildcard record. One question for a made-up name, and one more for its IPv6 address where the name exists without an IPv4 one.",
 		Why:   "With a wildcard every name of the domain works: phishing hosts under your own name, cookies and certificates for names you never gave, a takeover when the target of the wildcard is given up.",
 
 		Severity:  exposure.LowSev,
@@ -27,7 +27,14 @@ func wildcardChecks() []Check {
 		},
 		References: []exposure.Reference{rfc("4592", "", "the role of wildcards"), rfc("1034", "4.3.3", "wildcards")},
 		Run: func(ctx context.Context, s *Session) []Outcome {
-			return s.eachZone(ctx, func(z Zone) Outcome { return judgeWildcard(s.askAbsent(ctx, z), s.absentName(z)) })
+			return s.eachZone(ctx, func(z Zone) Outcome {
+				a, name := s.askAbsent(ctx, z), s.absentName(z)
+				o := judgeWildcard(a, name)
+				if o.Status == exposure.Pass && a.Is(dnswire.RcodeNoError) { // it may have an IPv6 address only
+					o = judgeWildcard(s.Ask(ctx, s.content(), signedQuery(name, dnswire.TypeAAAA)), name)
+				}
+				return o
+			})
 		},
 	}}
 }
@@ -47,7 +54,7 @@ func judgeWildcard(a dialogue.Answer, name string) Outcome {
 	case !a.Msg.Authoritative:
 		return notTested(a.Via, "the answer for a made-up name is not the zone's own: "+a.Msg.Summary())
 	}
-	for _, t := range []uint16{dnswire.TypeA, dnswire.TypeCNAME} {
+	for _, t := range []uint16{dnswire.TypeA, dnswire.TypeAAAA, dnswire.TypeCNAME} {
 		if set := dnswire.RRset(a.Msg.Answer, name, t); len(set) > 0 {
 			return fail(a.Via, "a made-up name is answered: "+strings.Join(strings.Fields(set[0].String()), " "), a.Evidence("nobody can have made this name"))
 		}

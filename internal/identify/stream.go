@@ -22,14 +22,26 @@ func plainQuestion() ([]byte, error) {
 	return dnswire.Query{Name: ".", Type: dnswire.TypeSOA}.Pack(id)
 }
 
-// askStream asks a DNS question with the framing of RFC 1035 section 4.2.2.
+// askStream asks a DNS question with the framing of RFC 1035 section 4.2.2. On
+// port 53 silence is met with a second try of twice the patience: one lost or
+// late packet must not decide that DNS is not spoken there.
 func (i *Identifier) askStream(ctx context.Context, t exposure.Target) (exposure.Service, string) {
-	c, closing, err := i.connect(ctx, t, i.opts.Answer)
+	s, note, silent := i.askWithin(ctx, t, i.opts.Answer)
+	if silent && t.Port == dnsPort && ctx.Err() == nil {
+		s, note, _ = i.askWithin(ctx, t, 2*i.opts.Answer)
+	}
+	return s, note
+}
+
+// askWithin asks once; silent is set when time ran out.
+func (i *Identifier) askWithin(ctx context.Context, t exposure.Target, patience time.Duration) (s exposure.Service, note string, silent bool) {
+	c, closing, err := i.connectWithin(ctx, t, patience, patience)
 	if err != nil {
-		return exposure.Service{}, err.Error()
+		return s, err.Error(), timedOut(err)
 	}
 	defer closing()
-	return i.askOver(c)
+	s, note = i.askOver(c)
+	return s, note, note == quietly
 }
 
 func (i *Identifier) askOver(c net.Conn) (exposure.Service, string) {

@@ -28,8 +28,8 @@ type probe struct {
 // TCP finds what listens on an open TCP port: it waits for the server to speak
 // first and asks a DNS question at the same time; when neither proves anything
 // it offers TLS and HTTP. The first proof ends it. At most three connections
-// are open at once and at most four are made (a fifth when TLS is spoken, to
-// look inside it). The result is never empty; Unknown, with what was tried in
+// are open at once and at most four are made (one more when TLS is spoken, to
+// look inside it, and one more on port 53 when the DNS question met silence). The result is never empty; Unknown, with what was tried in
 // Details, means that the port took connections and proved nothing. A
 // cancelled ctx gives Unknown too.
 func (i *Identifier) TCP(ctx context.Context, t exposure.Target) exposure.Service {
@@ -129,10 +129,15 @@ func (b *barrier) wait(ctx context.Context, longest time.Duration) bool {
 
 // connect opens a connection that lives no longer than patience and ctx.
 func (i *Identifier) connect(ctx context.Context, t exposure.Target, patience time.Duration) (net.Conn, func(), error) {
+	return i.connectWithin(ctx, t, i.opts.Answer, patience)
+}
+
+// connectWithin is connect with a patience of its own for the handshake.
+func (i *Identifier) connectWithin(ctx context.Context, t exposure.Target, handshake, patience time.Duration) (net.Conn, func(), error) {
 	if err := i.pace(ctx); err != nil {
 		return nil, nil, err
 	}
-	dialing, cancel := context.WithTimeout(ctx, i.opts.Answer)
+	dialing, cancel := context.WithTimeout(ctx, handshake)
 	defer cancel()
 	c, err := i.dial.DialContext(dialing, "tcp", t.AddrPort().String())
 	if err != nil {
@@ -177,11 +182,18 @@ func first(c net.Conn) ([]byte, error) {
 	return b, nil
 }
 
-func silence(err error) string {
+// quietly is the note for a server that took the connection and said nothing.
+const quietly = "silence"
+
+func timedOut(err error) bool {
 	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func silence(err error) string {
 	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "silence"
+	case timedOut(err):
+		return quietly
 	case errors.Is(err, io.EOF):
 		return "the connection was closed without a word"
 	case err == nil:

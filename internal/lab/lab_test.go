@@ -183,11 +183,18 @@ func TestFamiliesAgree(t *testing.T) {
 	for name, h := range hosts {
 		for _, network := range []string{"udp", "tcp"} {
 			wg.Go(func() {
-				second := make(chan string, 1)
-				go func() { second <- outcome(network, h.V6) }()
-				if v4, v6 := outcome(network, h.V4), <-second; v4 != v6 {
-					t.Errorf("%s over %s: IPv4 %s, IPv6 %s", name, network, v4, v6)
+				// With every server asked at once a single one may be late, so
+				// only a difference that stays is one.
+				const tries = 3
+				var v4, v6 string
+				for range tries {
+					second := make(chan string, 1)
+					go func() { second <- outcome(network, h.V6) }()
+					if v4, v6 = outcome(network, h.V4), <-second; v4 == v6 {
+						return
+					}
 				}
+				t.Errorf("%s over %s: IPv4 %s, IPv6 %s", name, network, v4, v6)
 			})
 		}
 	}

@@ -105,3 +105,14 @@ func openPorts(a exposure.Asset) int {
 	}
 	return n
 }
+
+// allClosed reports whether ports were measured and each is closed, so that
+// what was not tested was not there to be tested.
+func allClosed(a exposure.Asset) bool {
+	for _, o := range a.Ports {
+		if o.State != exposure.Closed {
+			return false
+		}
+	}
+	return len(a.Ports) > 0
+}

@@ -123,6 +123,8 @@ func (p *page) inShort(a exposure.Asset) []string {
 	switch {
 	case len(a.Findings) > 0:
 		parts = append(parts, p.tally(countSeverities(a.Findings))...)
+	case allClosed(a):
+		parts = append(parts, p.Good(p.Tick+" nothing open"))
 	case notTested(a) > len(passed(a)) && len(passed(a)) > 0: // such as a port 53 that stays silent
 		parts = append(parts, p.Warn(fmt.Sprintf("%s nothing found, but %d checks not tested", p.Ask, notTested(a))))
 	case len(passed(a)) > 0:

@@ -45,7 +45,7 @@ func (p *page) finding(f exposure.Finding) {
 	p.fixes(f.Fix)
 	p.references(f.References)
 	if p.verbose && f.Fingerprint != "" {
-		p.field("Name", p.Faint, Sanitize(f.Fingerprint))
+		p.field("Id", p.Faint, Sanitize(f.Fingerprint))
 	}
 }
 
@@ -135,14 +135,14 @@ func (p *page) proofLines(label string, e exposure.Evidence, asked netip.Addr) {
 }
 
 // fixes writes what to do in the server's configuration. Firewall rules follow
-// once for the whole asset, and here too when verbose.
+// once for the whole asset.
 func (p *page) fixes(list []exposure.Fix) {
 	label, indent := "Fix", bodyIndent+labelWidth
 	if p.width < defaultWidth {
 		indent = codeIndent
 	}
 	for _, x := range list {
-		if x.Kind == "firewall" && !p.verbose {
+		if x.Kind == "firewall" {
 			continue
 		}
 		text := Sanitize(x.For)
@@ -179,7 +179,7 @@ func (p *page) closeIt(a exposure.Asset) {
 	p.blank()
 	p.hanging(2, p.Accent("Close it")+"  ", len("Close it  "), p.Faint, "at the firewall in front of "+a.Address.String())
 	for _, c := range list {
-		text := "answers " + strings.Join(c.Closes, " ")
+		text := "for " + strings.Join(c.Closes, " ")
 		if c.Text != "" {
 			text += ": " + c.Text
 		}
