@@ -24,15 +24,18 @@ func (t *trouble) within(ctx context.Context) context.Context {
 // noteTrouble looks at an answer to a question that a resolver had to resolve.
 func noteTrouble(ctx context.Context, a dialogue.Answer) {
 	t, ok := ctx.Value(troubleKey{}).(*trouble)
-	if ok && a.Err == nil && (a.Msg == nil || a.Is(dnswire.RcodeServFail)) {
+	if ok && troubled(a) {
 		t.met.Store(true)
 	}
 }
 
+func troubled(a dialogue.Answer) bool {
+	return a.Err == nil && (a.Msg == nil || a.Is(dnswire.RcodeServFail))
+}
+
 // again gives the checks that trouble left without a verdict a second try, one
-// after the other, when nothing else is asked. Their questions are for fresh
-// names, so that nothing remembered stands in the way. It takes at most twice
-// the patience for one question.
+// after the other, when nothing else is asked. It takes at most twice the
+// patience for one question.
 func (s *Session) again(ctx context.Context, ran []Ran, met []trouble) {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.Timeout())
 	defer cancel()

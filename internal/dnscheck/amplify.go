@@ -233,19 +233,23 @@ func worst(all []measure) int {
 
 func judgeAmplification(all []measure) Outcome {
 	asked := map[string]bool{} // name and type → answered in some size
+	lost := map[string]bool{}  // name and type → not answered in some size, perhaps the largest
 	for _, m := range all {
 		key := m.answer.Query.Name + " " + dnswire.TypeName(m.answer.Query.Type)
+		lost[key] = lost[key] || m.answer.Msg == nil
 		asked[key] = asked[key] || m.answer.Msg != nil && !m.answer.Is(dnswire.RcodeServFail) && !m.answer.Is(dnswire.RcodeFormErr)
 	}
 	var unanswered []string
+	nothing := true
 	for key, ok := range asked {
-		if !ok {
+		nothing = nothing && !ok
+		if !ok || lost[key] {
 			unanswered = append(unanswered, key)
 		}
 	}
 	slices.Sort(unanswered)
 	i := worst(all)
-	if i < 0 || len(unanswered) == len(asked) {
+	if i < 0 || nothing {
 		return notTested(exposure.UDP, "no question was answered over UDP with more than an error: run again, or name a zone of the server with --zone")
 	}
 	top := all[i]
@@ -258,7 +262,7 @@ func judgeAmplification(all []measure) Outcome {
 		}
 		return o
 	case len(unanswered) > 0:
-		return notTested(exposure.UDP, text+"; but no answer to "+strings.Join(unanswered, ", ")+": run again, or with a longer --timeout")
+		return notTested(exposure.UDP, text+"; but no answer, in some size at least, to "+strings.Join(unanswered, ", ")+": run again, or with a longer --timeout")
 	}
 	return pass(exposure.UDP, text)
 }

@@ -128,6 +128,8 @@ func judgeHidden(via exposure.Transport, identity *exposure.Service) Outcome {
 		return notTested(via, "no DNS was proven, so there was nothing to identify")
 	case strings.HasPrefix(identity.How, "version.bind"):
 		return notTested(via, "does not apply: the server tells its software itself, see ID-2")
+	case namesSoftware(identity.Banner):
+		return notTested(via, "does not apply: version.bind names software, see ID-2")
 	case unanswered(identity) != "":
 		return notTested(via, unanswered(identity)+", so it is not known whether the software is hidden: run again")
 	case identity.Product == "" && identity.Name == "":

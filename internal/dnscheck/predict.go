@@ -58,16 +58,19 @@ func runPredict(ctx context.Context, s *Session) []Outcome {
 // for as long as a question may take.
 func (s *Session) sightings(ctx context.Context, via exposure.Transport, n int) []sighting {
 	z := *s.Opts.Collector
-	start, step := time.Now(), resolving
+	start, step, patience, longest := time.Now(), resolving, s.Timeout()*2/5, s.Timeout()
 	if s.quiet {
 		step = 1
 	}
+	if s.slow(ctx, via) { // still four at once, so that all take this long
+		step, patience, longest = resolving, s.Timeout(), samples/resolving*s.Timeout()/2
+	}
 	var out []sighting
-	for len(out) < n && (len(out) == 0 || time.Since(start) < s.Timeout()) {
+	for len(out) < n && (len(out) == 0 || time.Since(start) < longest) {
 		batch := make([]sighting, min(step, n-len(out)))
 		var wg sync.WaitGroup
 		for i := range batch {
-			wg.Go(func() { batch[i] = sight(z, s.brief(ctx, via, resolve(z.Name(nonce.Who), dnswire.TypeTXT))) })
+			wg.Go(func() { batch[i] = sight(z, s.brief(ctx, via, patience, resolve(z.Name(nonce.Who), dnswire.TypeTXT))) })
 		}
 		wg.Wait()
 		for _, v := range batch {
@@ -80,11 +83,22 @@ func (s *Session) sightings(ctx context.Context, via exposure.Transport, n int) 
 	return out
 }
 
-// brief asks once, with a part of the usual patience.
-func (s *Session) brief(ctx context.Context, via exposure.Transport, q dnswire.Query) dialogue.Answer {
+// slow reports whether the resolver took so long for the first fresh name that
+// a short try would mostly fail.
+func (s *Session) slow(ctx context.Context, via exposure.Transport) bool {
+	for _, a := range s.Recursion(ctx, via).Answers {
+		if a.Msg != nil && (a.Reply.RTT > s.Timeout()/4 || a.Reply.Attempts > 1) {
+			return true
+		}
+	}
+	return false
+}
+
+// brief asks once, with the patience given.
+func (s *Session) brief(ctx context.Context, via exposure.Transport, patience time.Duration, q dnswire.Query) dialogue.Answer {
 	defer s.admit()()
 	a := s.Fresh(ctx, via, s.Port(), q, func(r *exchange.Request) {
-		r.Timeouts = []time.Duration{s.Timeout() * 2 / 5}
+		r.Timeouts = []time.Duration{patience}
 	})
 	noteTrouble(ctx, a)
 	return a

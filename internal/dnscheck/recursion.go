@@ -112,7 +112,8 @@ func (s *Session) askFresh(ctx context.Context, via exposure.Transport, z nonce.
 		fresh = <-answers
 	}
 	seen.name, seen.fresh = fresh.name, &fresh.answer
-	if judgeFresh(z, fresh.name, fresh.answer).Status == exposure.NotTested {
+	// A refusal may be meant for the collector's names only, as by a filter.
+	if judgeFresh(z, fresh.name, fresh.answer).Status == exposure.NotTested || fresh.answer.Is(dnswire.RcodeRefused) {
 		stable()
 	}
 }

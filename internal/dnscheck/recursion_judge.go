@@ -21,7 +21,14 @@ type probes struct {
 func (p probes) judge(z *nonce.Zone, stableName string) Recursion {
 	var fresh, stable Recursion
 	if p.fresh != nil && z != nil {
-		if fresh = judgeFresh(*z, p.name, *p.fresh); fresh.Status != exposure.NotTested {
+		fresh = judgeFresh(*z, p.name, *p.fresh)
+		if fresh.Status == exposure.Pass && p.stable != nil && p.stable.Msg != nil && p.stable.Msg.RecursionAvailable {
+			if stable = judgeStable(stableName, *p.stable); stable.Open() {
+				stable.Reason += ", and refuses only your collector's names"
+				return stable
+			}
+		}
+		if fresh.Status != exposure.NotTested {
 			return fresh
 		}
 	}
@@ -38,6 +45,9 @@ func (p probes) judge(z *nonce.Zone, stableName string) Recursion {
 	switch {
 	case fresh.Genuine && stable.Open(): // a forwarder that keeps the flags of what it is told
 		stable.Genuine, stable.Confidence = true, exposure.High
+	case fresh.Genuine && len(addresses(p.stable.Msg)) > 0:
+		// No server holds both names: this one resolves, and sets AA on what it was told.
+		stable = Recursion{Status: exposure.Fail, Confidence: exposure.Medium, Genuine: true, Reason: "it resolved " + trimDot(stableName) + " and your collector's fresh name for this vantage, though it claims authority over both and offers no recursion"}
 	case fresh.Genuine && stable.Status == exposure.Pass:
 		stable.Reason = "it is your collector itself: it answers for its zone with authority, and else: " + stable.Reason
 	case fresh.Lie.IsValid():

@@ -193,7 +193,7 @@ func TestRecursionAsksTheStableNameOnlyWhenNeeded(t *testing.T) {
 		stable int
 	}{
 		{"resolved", "right", 1, 0},
-		{"refused", "REFUSED", 1, 0},
+		{"refused", "REFUSED", 1, 1},
 		{"failed", "SERVFAIL", 2, 1},
 		{"silent", "-", 1, 1},
 	} {

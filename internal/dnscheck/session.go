@@ -77,9 +77,13 @@ func NewSession(d *dialogue.Dialogue, server Server, opts Options) *Session {
 	return &Session{Dialogue: d, Server: server, Opts: opts}
 }
 
-// Ask is the dialogue's, and remembers when somebody else answers.
+// Ask is the dialogue's, and remembers when somebody else answers. In the
+// second round (see again) it does not take a remembered silence for an answer.
 func (s *Session) Ask(ctx context.Context, via exposure.Transport, q dnswire.Query) dialogue.Answer {
 	a := s.Dialogue.Ask(ctx, via, q)
+	if s.quiet && troubled(a) {
+		a = s.Fresh(ctx, via, s.Port(), q, nil)
+	}
 	if via == exposure.UDP && a.Msg != nil && a.Foreign(s.Addr()) {
 		from := a.Reply.From.Addr().Unmap()
 		s.stranger.Store(&from)
