@@ -60,7 +60,7 @@ func (f *assessFlags) register(cmd *cobra.Command) {
 	flags.StringSliceVar(&o.Exclude, "exclude", nil, "never send to these `TARGETS`")
 	flags.Uint64Var(&o.MaxAddrs, "max-addresses", 0, "refuse scopes of more addresses than this `N` (default 65536)")
 	flags.StringVar(&o.Ports, "ports", "dns", "ports: 53, 1-1024, T:53,U:53, dns, all")
-	flags.StringVar(&o.Profile, "profile", "standard", "safe, standard or intrusive: what the checks may send")
+	flags.StringVar(&o.Profile, "profile", "standard", "what the checks may send: safe, standard or intrusive")
 	flags.StringSliceVar(&o.Only, "check", nil, "run only these `IDS`, opt-in ones included")
 	flags.StringSliceVar(&o.Skip, "skip", nil, "do not run these `IDS`")
 	flags.StringSliceVar(&o.Zones, "zone", nil, "test these `ZONES`, besides those of the target's own name and PTR")
@@ -74,10 +74,10 @@ func (f *assessFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&o.SourceIP, "source-ip", "", "send from this `ADDRESS`")
 	flags.StringVar(&o.Interface, "interface", "", "send through this `INTERFACE` (Linux)")
 	flags.StringVar(&o.Vantage, "vantage", "", "`NAME` of the place measured from, kept in the report")
-	flags.StringVar(&f.format, "format", "terminal", "terminal, json, jsonl, csv, html or sarif")
+	flags.StringVar(&f.format, "format", "terminal", "the form of the report: terminal, json, jsonl, csv, html or sarif")
 	flags.StringVarP(&f.output, "output", "o", "", "write the report to `FILE`")
 	flags.StringVar(&f.failOn, "fail-on", "high", "exit 1 from this severity: critical, high, medium, low, info or none")
-	flags.StringVar(&f.color, "color", "auto", "auto, always or never")
+	flags.StringVar(&f.color, "color", "auto", "colours: auto, always or never")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no warnings on standard error")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "all ports, checks and evidence")
 }
@@ -115,7 +115,7 @@ func runAssess(cmd *cobra.Command, f assessFlags) error {
 	if err != nil {
 		return err
 	}
-	code := exitCode(a, failOn)
+	code := exitCode(a, failOn, len(f.app.Only) > 0)
 	opts := appearance(out.w, f.color)
 	opts.Verbose, opts.FailOn, opts.ExitCode = f.verbose, failOn, code
 	if err := report.Write(out.w, format, a, opts); err != nil {
@@ -157,11 +157,13 @@ func assess(cmd *cobra.Command, f assessFlags) (*exposure.Assessment, error) {
 	return run.Run(cmd.Context())
 }
 
-func exitCode(a *exposure.Assessment, failOn exposure.Severity) int {
+// exitCode sums the assessment up. When checks were named and none of them
+// could be carried out, what was asked could not be measured.
+func exitCode(a *exposure.Assessment, failOn exposure.Severity, named bool) int {
 	if worst := app.Worst(a); worst != "" && worst.Rank() >= failOn.Rank() {
 		return exitFindings
 	}
-	if a.Partial || !app.Measured(a) {
+	if a.Partial || !app.Measured(a) || named && a.Totals.Checks[exposure.Pass]+a.Totals.Checks[exposure.Fail] == 0 {
 		return exitUnmeasured
 	}
 	return exitClean

@@ -155,12 +155,16 @@ func (r *run) start(ctx context.Context, h *host) {
 	})
 }
 
-// done files the host's entry.
+// done files the host's entry. A host of which more may come, because the run
+// was interrupted, is kept so that finish can complete the entry.
 func (r *run) done(h *host, asset exposure.Asset) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	h.entry = len(r.assets)
 	r.assets = append(r.assets, asset)
-	r.mu.Unlock()
-	r.drop(h)
+	if h.complete() {
+		delete(r.hosts, h.addr)
+	}
 }
 
 // lifeless is the entry of an address from which nothing came back: there is
@@ -195,6 +199,7 @@ func (r *run) finish() {
 	r.working.Wait()
 	for _, h := range left {
 		if h.assessed {
+			r.assets[h.entry].Ports = h.ports()
 			continue
 		}
 		if r.keep(h.addr) || h.has(exposure.Open) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,11 +28,16 @@ func (a *App) gaps(out *exposure.Assessment, r *run) {
 
 // portGaps tells of the host's ports whose state is not certain.
 func portGaps(asset exposure.Asset) []exposure.Gap {
-	byReason := map[exposure.Reason][]netset.Port{}
+	type cause struct {
+		reason exposure.Reason
+		detail string
+	}
+	byCause := map[cause][]netset.Port{}
 	var silent bool
 	for _, p := range asset.Ports {
 		if p.State == exposure.Unmeasured {
-			byReason[p.Reason] = append(byReason[p.Reason], netset.Port{Transport: p.Transport, Number: p.Port})
+			c := cause{p.Reason, p.Detail}
+			byCause[c] = append(byCause[c], netset.Port{Transport: p.Transport, Number: p.Port})
 		}
 		silent = silent || p.State == exposure.OpenFiltered && p.Port == dnsPort && p.Transport == exposure.UDP
 	}
@@ -43,24 +49,24 @@ func portGaps(asset exposure.Asset) []exposure.Gap {
 			Remedy: "assess it again from a network that it serves",
 		})
 	}
-	for reason, ports := range byReason {
+	for c, ports := range byCause {
 		gaps = append(gaps, exposure.Gap{
 			What: "the state of " + netset.NewPortSet(ports...).String(), Address: asset.Address.String(),
-			Why: unmeasuredWhy(reason), Remedy: unmeasuredRemedy(reason),
+			Why: unmeasuredWhy(c.reason, c.detail), Remedy: unmeasuredRemedy(c.reason),
 		})
 	}
 	slices.SortFunc(gaps, func(a, b exposure.Gap) int { return strings.Compare(a.What, b.What) })
 	return gaps
 }
 
-func unmeasuredWhy(reason exposure.Reason) string {
+func unmeasuredWhy(reason exposure.Reason, detail string) string {
 	switch reason {
 	case exposure.ReasonNoRoute:
 		return "this machine has no route to the address"
 	case exposure.ReasonCancelled:
 		return "the run ended before it"
 	default:
-		return "the measurement failed on this machine (" + string(reason) + ")"
+		return "the measurement failed on this machine: " + cmp.Or(detail, string(reason))
 	}
 }
 
@@ -71,7 +77,7 @@ func unmeasuredRemedy(reason exposure.Reason) string {
 	case exposure.ReasonCancelled:
 		return "run it again to the end"
 	default:
-		return "see the port's detail with --verbose; too few descriptors are mended with ulimit -n or a lower --rate"
+		return "mend what it names and run it again; too few descriptors are mended with ulimit -n or a lower --rate"
 	}
 }
 

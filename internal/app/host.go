@@ -22,6 +22,7 @@ type host struct {
 	missing  int // ports asked and not yet observed
 	changed  chan struct{}
 	assessed bool // its assessment was started
+	entry    int  // where its entry stands among the assets, once it is there
 	labels   []exposure.Label
 }
 
@@ -40,6 +41,13 @@ func (h *host) add(o exposure.Observation) (complete bool) {
 	}
 	h.seen[k] = o
 	h.wake()
+	return h.missing == 0
+}
+
+// complete reports whether every port asked has an observation.
+func (h *host) complete() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return h.missing == 0
 }
 

@@ -102,7 +102,23 @@ func newPlan(ctx context.Context, o Options) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	return p, p.checkScope()
+}
+
+// checkScope refuses what makes no sense for the addresses that were named.
+func (p *plan) checkScope() error {
+	if p.scope.Contains(p.control) {
+		return fmt.Errorf("--control %s: it is one of the targets; name an unused address of the same network", p.control)
+	}
+	if !p.source.IsValid() {
+		return nil
+	}
+	for _, prefix := range p.scope.Prefixes() {
+		if prefix.Addr().Is4() != p.source.Is4() {
+			return fmt.Errorf("--source-ip %s cannot reach %s, which is of the other address family", p.source, prefix)
+		}
+	}
+	return nil
 }
 
 func withDefaults(o Options) Options {

@@ -33,7 +33,7 @@ func (r *run) assess(ctx context.Context, h *host) exposure.Asset {
 		LookupPTR: r.lookupPTR, Dial: r.dialer, OnLink: r.dialer.OnLink,
 		Credentials: slices.Contains(r.opts.Only, "CTL-4"),
 	})
-	ran := dnscheck.Run(ctx, s, r.checks, func(dnscheck.Check) { r.opts.Progress.Add(1) })
+	ran := dnscheck.Run(ctx, s, r.checks, func(c dnscheck.Check) { r.opts.Progress.Note(h.addr.String() + " " + c.ID) })
 	others.Wait()
 	asset := exposure.Asset{
 		Address: h.addr, Names: h.names, Labels: h.labels,

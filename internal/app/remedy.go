@@ -25,6 +25,7 @@ func addFirewall(asset *exposure.Asset) {
 	for i := range asset.Findings {
 		f := &asset.Findings[i]
 		switch {
+		case f.Severity == exposure.Info: // a fact, not something to shut out
 		case asset.Address.IsLoopback():
 			f.Fix = append(f.Fix, exposure.Fix{
 				Kind: "firewall", For: "any firewall",
@@ -44,7 +45,7 @@ func addFirewall(asset *exposure.Asset) {
 // closable reports whether shutting the port to strangers is a way to close
 // the finding: not for the DNS port of a server that holds zones.
 func closable(asset *exposure.Asset, f exposure.Finding) bool {
-	if asset.Address.IsLoopback() || len(f.Transports) == 0 {
+	if asset.Address.IsLoopback() || len(f.Transports) == 0 || f.Severity == exposure.Info {
 		return false
 	}
 	return f.Port != dialogue.DNSPort || len(asset.Zones) == 0

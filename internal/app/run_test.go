@@ -13,6 +13,7 @@ import (
 
 	"reconshield/internal/app"
 	"reconshield/internal/exposure"
+	"reconshield/internal/lab"
 )
 
 // cancelAfter cancels the run at the first sign of progress.
@@ -93,5 +94,45 @@ func TestExclusionsAreNotSentTo(t *testing.T) {
 	<-out.Done()
 	if !strings.Contains(out.Log(), "packets 0 ") {
 		t.Errorf("the excluded address was sent to:\n%s", out.Log())
+	}
+}
+
+// cancelWhen cancels the run when a check of the host has run.
+type cancelWhen struct {
+	text   string
+	once   sync.Once
+	cancel context.CancelFunc
+}
+
+func (c *cancelWhen) Stage(string, int) {}
+func (c *cancelWhen) Add(int)           {}
+func (c *cancelWhen) Note(text string) {
+	if strings.HasPrefix(text, c.text) {
+		c.once.Do(c.cancel)
+	}
+}
+
+func TestInterruptedRunListsEveryAddressOnce(t *testing.T) {
+	l := newLab(t)
+	h := l.Start(t, "bind-auth-abused")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	run, err := app.New(ctx, app.Options{Targets: []string{lab.Servers4}, Progress: &cancelWhen{text: h.V4.String(), cancel: cancel}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := run.Run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[netip.Addr]bool{}
+	for _, asset := range a.Assets {
+		if seen[asset.Address] {
+			t.Errorf("%s stands twice", asset.Address)
+		}
+		seen[asset.Address] = true
+	}
+	if !seen[h.V4] {
+		t.Errorf("%s, which was being checked, is missing", h.V4)
 	}
 }

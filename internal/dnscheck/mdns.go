@@ -73,6 +73,8 @@ func judgeMulticast(seen exposure.Observation, a dialogue.Answer, near string) O
 		return pass(via, "udp/5353 is filtered ("+string(seen.Reason)+"): no responder can be reached from here")
 	case a.Reply.Reason == exposure.ReasonPortUnreachable:
 		return pass(via, "udp/5353 is closed (port unreachable): no responder")
+	case a.Reply.Reason == exposure.ReasonAdminProhibited:
+		return pass(via, "udp/5353 is filtered ("+string(a.Reply.Reason)+"): no responder can be reached from here")
 	case a.Msg == nil:
 		return notTested(via, "no answer ("+a.Outcome()+"): a right responder is silent to strangers, and so is a firewall that drops")
 	case near != "":

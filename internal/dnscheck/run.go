@@ -27,7 +27,7 @@ func Catalogue() []Check {
 func Select(all []Check, profile Safety, only, skip []string) ([]Check, error) {
 	for _, id := range slices.Concat(only, skip) {
 		if !slices.ContainsFunc(all, func(c Check) bool { return c.ID == id }) {
-			return nil, fmt.Errorf("unknown check %q: did you mean %s? (reconshield checks lists them all)", id, nearest(all, id))
+			return nil, fmt.Errorf("unknown check %q%s (reconshield checks lists them all)", id, nearest(all, id))
 		}
 	}
 	var out []Check
@@ -50,10 +50,10 @@ func nearest(all []Check, id string) string {
 	family, _, _ := strings.Cut(strings.ToUpper(id), "-")
 	for _, c := range all {
 		if f, _, _ := strings.Cut(c.ID, "-"); f == family {
-			return c.ID
+			return ": did you mean " + c.ID + "?"
 		}
 	}
-	return all[0].ID
+	return ""
 }
 
 // Ran is a check with its outcomes.

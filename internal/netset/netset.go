@@ -46,7 +46,7 @@ type TooManyError struct {
 }
 
 func (e *TooManyError) Error() string {
-	return fmt.Sprintf("%s: %s in scope, the limit is %d; name smaller prefixes or raise the limit",
+	return fmt.Sprintf("%s: %s in scope, the limit is %d; name smaller prefixes or raise the limit (--max-addresses)",
 		ErrTooMany, e.Count, e.Limit)
 }
 
