@@ -26,7 +26,7 @@ func TestReadmeExamples(t *testing.T) {
 		t.Fatalf("only %d commands found in the README: %q", len(examples), examples)
 	}
 	l := lab.New(t, lab.Options{})
-	ns1 := l.Start(t, "bind-auth-safe")
+	ns1 := nameserver(t, l)
 	named(t, map[string]string{"ns1.example.net": ns1.V4.String()})
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("mine.txt", []byte(ns1.V4.String()+" # ns1\n"), 0o600); err != nil {
@@ -46,6 +46,31 @@ func TestReadmeExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nameserver runs BIND with the zone of the examples.
+func nameserver(t *testing.T, l *lab.Lab) *lab.Host {
+	t.Helper()
+	h := l.Host(t, "readme")
+	files := map[string]string{
+		"named.conf": fmt.Sprintf("options { directory %q; pid-file none; recursion no; allow-transfer { none; }; };\n"+
+			"controls {};\nzone \"example.net\" { type primary; file \"zone\"; };\n", h.Dir()),
+		"zone": "$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 86400 300\n@ NS ns1\nns1 A " + h.V4.String() + "\n",
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(h.Dir(), name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	named := h.Run(t, "named", "-g", "-c", filepath.Join(h.Dir(), "named.conf"))
+	for !answers(t.Context(), net.JoinHostPort(h.V4.String(), "53")) {
+		select {
+		case <-named.Done():
+			t.Fatalf("named ended:\n%s", named.Log())
+		default:
+		}
+	}
+	return h
 }
 
 // runCollectorExample starts the server, sees that it answers and stops it.

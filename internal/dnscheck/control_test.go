@@ -336,6 +336,7 @@ func TestJudgeMulticast(t *testing.T) {
 		{"answers neighbours", at(exposure.Open), codeAnswer(0), "same link", exposure.NotTested},
 		{"silent", at(exposure.OpenFiltered), quietAnswer(), "", exposure.NotTested},
 		{"closed after all", at(exposure.OpenFiltered), dialogue.Answer{Reply: exchange.Reply{Reason: exposure.ReasonPortUnreachable}}, "", exposure.Pass},
+		{"prohibited after all", at(exposure.OpenFiltered), dialogue.Answer{Reply: exchange.Reply{Reason: exposure.ReasonAdminProhibited}}, "", exposure.Pass},
 		{"closed", at(exposure.Closed), dialogue.Answer{}, "", exposure.Pass},
 		{"prohibited", at(exposure.Filtered), dialogue.Answer{}, "", exposure.Pass},
 		{"unmeasured", at(exposure.Unmeasured), dialogue.Answer{}, "", exposure.NotTested},
