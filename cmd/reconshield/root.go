@@ -26,7 +26,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	})
 	var failed error
 	setAside(root, &failed)
-	err := fang.Execute(ctx, root, fang.WithVersion(version()), fang.WithoutManpage(),
+	err := fang.Execute(ctx, root, fang.WithVersion(version()),
 		fang.WithErrorHandler(func(io.Writer, fang.Styles, error) {}))
 	err = cmp.Or(err, failed)
 	complain(stderr, err)
