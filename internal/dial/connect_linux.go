@@ -148,7 +148,7 @@ func (h *handshake) conclude(ctx context.Context, fd int, server netip.AddrPort,
 		h.reason = exposure.ReasonNoRoute
 		fallthrough
 	case exposure.ReasonNoRoute, exposure.ReasonLocalError, exposure.ReasonCancelled:
-		h.rtt, h.attempts, h.detail = 0, 0, err.Error()
+		h.rtt, h.attempts, h.detail = 0, 0, localDetail(server.Addr(), err)
 	}
 	return false
 }

@@ -112,5 +112,12 @@ func TestNoBroadcast(t *testing.T) {
 		if got.Reason != exposure.ReasonLocalError && got.Reason != exposure.ReasonNoRoute {
 			t.Errorf("%s: %s after %d attempts: %s", via, got.Reason, got.Attempts, got.Detail)
 		}
+		if via == exposure.UDP && (got.Attempts != 0 || got.Detail != "broadcast address") {
+			t.Errorf("%s: %d attempts: %q", via, got.Attempts, got.Detail)
+		}
+	}
+	o := dial.New(dial.Options{}).Connect(t.Context(), target(netip.MustParseAddrPort("127.255.255.255:53")), short)
+	if o.State != exposure.Unmeasured || o.Attempts != 0 || o.Detail != "broadcast address" {
+		t.Errorf("connect: %s after %d attempts: %q", o.State, o.Attempts, o.Detail)
 	}
 }

@@ -35,7 +35,7 @@ func (d *Dialer) handshake(ctx context.Context, server netip.AddrPort, deadline 
 	case exposure.ReasonTimeout:
 		h.rtt = 0
 	case exposure.ReasonNoRoute, exposure.ReasonLocalError, exposure.ReasonCancelled:
-		h.rtt, h.attempts, h.detail = 0, 0, err.Error()
+		h.rtt, h.attempts, h.detail = 0, 0, localDetail(server.Addr(), err)
 	}
 	return h, false
 }

@@ -125,6 +125,9 @@ func (d *Dialer) check(server netip.Addr) error {
 		return errors.New("no address to send to")
 	case server.IsMulticast():
 		return errors.New("multicast address " + server.String() + " is never sent to")
+	case server.Is6() && server.IsLinkLocalUnicast() && server.Zone() == "" && d.opts.Interface == "":
+		// The system would choose an interface: any host may have the address there.
+		return errors.New("link-local address without a zone")
 	case src.IsValid() && src.Is4() != server.Is4():
 		return errors.New("source address " + src.String() + " is of another family than " + server.String())
 	}

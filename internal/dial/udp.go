@@ -92,7 +92,7 @@ func (d *Dialer) listenUDP(ctx context.Context, server netip.Addr, port uint16, 
 func (x *udpExchange) attempt(ctx context.Context, wait time.Duration) (over bool) {
 	x.sent = time.Now()
 	if err := x.socket.send(x.r.Payload, x.r.Server); err != nil {
-		x.reply.Reason, x.reply.Detail = localReason(ctx, err), err.Error()
+		x.reply.Reason, x.reply.Detail = localReason(ctx, err), localDetail(x.r.Server.Addr(), err)
 		return true
 	}
 	if x.reply.Attempts == 0 {

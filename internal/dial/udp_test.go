@@ -170,6 +170,7 @@ func TestNothingToSendTo(t *testing.T) {
 	}{
 		{"unspecified address", dial.Options{}, "0.0.0.0:53"},
 		{"multicast", dial.Options{}, "224.0.0.251:53"},
+		{"link-local without a zone", dial.Options{}, "[fe80::1]:53"},
 		{"multicast v6", dial.Options{}, "[ff02::fb]:53"},
 		{"source of another family", dial.Options{SourceIP: netip.MustParseAddr("127.0.0.1")}, "[::1]:53"},
 		{"source that is not ours", dial.Options{SourceIP: netip.MustParseAddr("192.0.2.7")}, "127.0.0.1:53"},

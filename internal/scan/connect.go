@@ -3,6 +3,8 @@ package scan
 import (
 	"context"
 	"fmt"
+	"math"
+	"math/bits"
 	"sync"
 	"time"
 
@@ -25,6 +27,7 @@ type run struct {
 	slots   chan struct{} // one for each probe in flight
 	first   []int         // Ports to begin with, by index
 	rest    []int
+	rank    func(index int) int
 	summary Summary
 
 	mu       sync.Mutex // guards emit, summary and reported
@@ -88,7 +91,7 @@ func (r *run) prepare() {
 			fmt.Sprintf("the descriptor limit allows %d probes at once; raise it (ulimit -n) to scan faster", r.Concurrency))
 	}
 	r.slots = make(chan struct{}, r.Concurrency)
-	r.first, r.rest = order(r.Ports)
+	r.first, r.rest, r.rank = order(r.Ports)
 	r.summary.Mode, r.summary.Concurrency = "connect", r.Concurrency
 	r.summary.Started = time.Now()
 	r.reported = r.summary.Started
@@ -154,6 +157,19 @@ func (r *run) sent(attempts int, again bool) {
 func (r *run) progress() Progress {
 	s := r.summary
 	return Progress{
-		Targets: r.Count * uint64(len(r.Ports)), Done: s.Targets, Sent: s.Sent, Answered: s.Answered, Open: s.Open,
+		Targets: targets(r.Count, len(r.Ports), s.Targets), Done: s.Targets, Sent: s.Sent, Answered: s.Answered, Open: s.Open,
 	}
+}
+
+// targets is how many there are, by the count that was announced, but never
+// fewer than have been measured; 0 when the count is unknown.
+func targets(addresses uint64, ports int, measured uint64) uint64 {
+	high, low := bits.Mul64(addresses, uint64(ports)) //nolint:gosec // a length
+	switch {
+	case addresses == 0:
+		return 0
+	case high != 0:
+		return math.MaxUint64
+	}
+	return max(low, measured)
 }

@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,13 +18,6 @@ const (
 	// answer and some, but never less than leastPatience.
 	rttFactor     = 4
 	leastPatience = 300 * time.Millisecond
-	// unreachableBurst is the number of port-unreachable messages after which
-	// the silence of further ports may come from a limit on such messages;
-	// Linux allows six at once, then one a second.
-	unreachableBurst = 4
-	unreachableEvery = 1100 * time.Millisecond
-	// unhurriedAtMost bounds the time that this costs.
-	unhurriedAtMost = 4
 )
 
 // host is the scan of one address.
@@ -32,10 +26,10 @@ type host struct {
 	addr  netip.Addr
 	slots chan struct{}
 
-	mu          sync.Mutex
-	slowest     time.Duration // of its answers
-	unreachable int           // port-unreachable messages it sent
-	alive       chan struct{} // closed by its first sign of life
+	mu      sync.Mutex
+	slowest time.Duration // of its answers
+	alive   chan struct{} // closed by its first sign of life
+	limits  limits
 }
 
 // asked is a target and what is known of it after some attempts.
@@ -45,52 +39,81 @@ type asked struct {
 }
 
 func newHost(r *run, addr netip.Addr) *host {
-	return &host{run: r, addr: addr, slots: make(chan struct{}, r.PerHost), alive: make(chan struct{})}
+	h := &host{run: r, addr: addr, slots: make(chan struct{}, r.PerHost), alive: make(chan struct{})}
+	h.limits.dnsKnown = make(chan struct{})
+	if !slices.ContainsFunc(r.Ports, isDNS) {
+		h.releaseUDP()
+	}
+	return h
 }
 
 // scan gives every target its verdict. The rest of the ports waits until the
 // address shows a sign of life, or has been silent on all of the first.
 func (h *host) scan(ctx context.Context) {
+	var first, rest []asked
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		h.passes(ctx, h.first, h.Timeouts)
+		first = h.passes(ctx, h.first, h.Timeouts)
+		if h.lives() {
+			h.unhurried(ctx, first)
+			first = nil
+		}
 	}()
 	select {
 	case <-h.alive:
-		h.passes(ctx, h.rest, h.Timeouts)
+		rest = h.passes(ctx, h.rest, h.Timeouts)
 	case <-done:
-		h.passes(ctx, h.rest, h.patience())
+		rest = h.passes(ctx, h.rest, h.patience())
 	}
 	<-done
+	h.unhurried(ctx, slices.Concat(first, rest))
 }
 
 // patience is what further targets deserve after the first ones.
 func (h *host) patience() []time.Duration {
+	if h.lives() {
+		return h.Timeouts
+	}
+	return h.Silent
+}
+
+func (h *host) lives() bool {
 	select {
 	case <-h.alive:
-		return h.Timeouts
+		return true
 	default:
-		return h.Silent
+		return false
 	}
 }
 
 // passes asks the ports, then again those that did not answer, and so on; a
-// repetition thereby comes after everything else was asked.
-func (h *host) passes(ctx context.Context, ports []int, timeouts []time.Duration) {
+// repetition thereby comes after everything else was asked. It returns without
+// a verdict the UDP ports whose silence may mean less than it seems.
+func (h *host) passes(ctx context.Context, ports []int, timeouts []time.Duration) (doubtful []asked) {
 	pending := make([]asked, 0, len(ports))
 	for _, i := range ports {
 		pending = append(pending, asked{index: i})
 	}
-	for _, timeout := range timeouts {
+	var alone sync.WaitGroup
+	defer alone.Wait()
+	for n, timeout := range timeouts {
 		if len(pending) == 0 || ctx.Err() != nil {
 			break
 		}
 		pending = h.pass(ctx, pending, timeout)
+		if n == 0 {
+			pending = h.separate(ctx, &alone, pending, timeouts)
+		}
 	}
-	for _, a := range h.unhurried(ctx, pending) {
-		h.settle(a)
+	for _, a := range pending {
+		if h.doubts(a) {
+			doubtful = append(doubtful, a)
+		} else {
+			h.settle(a)
+		}
 	}
+	return doubtful
 }
 
 // pass asks each of the pending targets once, settles those that have an
@@ -102,6 +125,7 @@ func (h *host) pass(ctx context.Context, pending []asked, timeout time.Duration)
 		inFlight sync.WaitGroup
 	)
 	for i, a := range pending {
+		h.giveWay(ctx, a)
 		release, err := h.acquire(ctx)
 		if err != nil {
 			mu.Lock()
@@ -126,43 +150,25 @@ func (h *host) pass(ctx context.Context, pending []asked, timeout time.Duration)
 	return again
 }
 
-// unhurried asks the last few silent UDP ports of a host that has told of other
-// closed ones, so slowly that a limit on its ICMP errors lets each be answered.
-// It returns those that stayed silent, and those it did not ask.
-func (h *host) unhurried(ctx context.Context, pending []asked) (silent []asked) {
-	spent := 0
-	for _, a := range pending {
-		udp := h.Ports[a.index].Transport.Base() == exposure.UDP
-		if !udp || a.last == nil || !h.limitsUnreachable() || spent == unhurriedAtMost || !pause(ctx, unreachableEvery) {
-			silent = append(silent, a)
-			continue
-		}
-		spent++
-		silent = append(silent, h.pass(ctx, []asked{a}, h.shorten(h.Timeouts[0]))...)
-	}
-	return silent
-}
-
-// pause waits, and reports whether the scan goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // settle emits what is known of a target; nothing when it was never asked.
 func (h *host) settle(a asked) {
 	if a.last == nil {
 		return
 	}
 	o := *a.last
-	if o.State == exposure.OpenFiltered && o.Detail == "" && h.limitsUnreachable() {
-		o.Detail = "the host answers for other closed ports and may limit how often it does; this one may be closed as well"
+	if o.State == exposure.OpenFiltered && o.Detail == "" && h.mayLimit() {
+		o.Detail = limitedDetail
+	}
+	h.conclude(a, o)
+}
+
+// conclude gives a verdict, and lets those go on that wait for that of DNS.
+func (h *host) conclude(a asked, o exposure.Observation) {
+	if isDNS(h.Ports[a.index]) {
+		h.mu.Lock()
+		h.limits.dnsOpen = o.State == exposure.Open
+		h.mu.Unlock()
+		h.releaseUDP()
 	}
 	h.verdict(o)
 }
@@ -217,8 +223,8 @@ func (h *host) learn(o exposure.Observation) {
 		close(h.alive)
 	}
 	h.slowest = max(h.slowest, o.RTT, 1)
-	if o.Reason == exposure.ReasonPortUnreachable {
-		h.unreachable++
+	if o.Reason == exposure.ReasonReset {
+		h.limits.resets++
 	}
 }
 
@@ -230,10 +236,4 @@ func (h *host) shorten(timeout time.Duration) time.Duration {
 		return timeout
 	}
 	return min(timeout, max(leastPatience, rttFactor*h.slowest+leastPatience/2))
-}
-
-func (h *host) limitsUnreachable() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.unreachable >= unreachableBurst
 }

@@ -84,6 +84,30 @@ func TestRealHosts(t *testing.T) {
 	testControls(t, hosts)
 }
 
+// Linux says only so often that a port is closed, and remembers the scan before.
+func TestRealClosedAgainAndAgain(t *testing.T) {
+	h := lab.New(t, lab.Options{}).StartAll(t, "closed")["closed"]
+	for i := range 3 {
+		start := time.Now()
+		seen, summary := survey(t, scan.Job{
+			Addresses: slices.Values([]netip.Addr{h.V4, h.V6}), Ports: ports(t, "dns"),
+			Timeouts: []time.Duration{800 * time.Millisecond, 1200 * time.Millisecond},
+		})
+		if len(seen) != 2*len(ports(t, "dns")) || summary.Targets != uint64(len(seen)) || time.Since(start) > 8*time.Second {
+			t.Errorf("run %d: %d verdicts in %s", i, len(seen), time.Since(start))
+		}
+		t.Logf("run %d: %s", i, summary.Duration)
+		for _, addr := range []netip.Addr{h.V4, h.V6} {
+			for _, port := range []uint16{53, 853, 5353} {
+				o := seen[exposure.Target{Addr: addr, Transport: exposure.UDP, Port: port}]
+				if o.State != exposure.Closed || o.Reason != exposure.ReasonPortUnreachable {
+					t.Errorf("run %d: %s: %s %s after %d attempts (%s)", i, o, o.State, o.Reason, o.Attempts, o.Detail)
+				}
+			}
+		}
+	}
+}
+
 func testControls(t *testing.T, hosts map[string]*lab.Host) {
 	t.Helper()
 	d := dial.New(dial.Options{})

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"reconshield/internal/exposure"
@@ -12,24 +13,28 @@ import (
 // taken for a property of the address.
 const firstPorts = 8
 
+// unranked is the place of ports of no particular importance.
+const unranked = math.MaxInt
+
 // order splits the ports, by index, into those that every address is asked
 // with full patience, and the rest. DNS comes first, since everything waits
-// for it; then what most hosts answer, if only by a refusal.
-func order(ports []netset.Port) (first, rest []int) {
+// for it; then what most hosts answer, if only by a refusal. rank gives the
+// place of a port, by index; ports of no importance share the last.
+func order(ports []netset.Port) (first, rest []int, rank func(index int) int) {
 	all := make([]int, len(ports))
 	for i := range all {
 		all[i] = i
 	}
 	ranks := rankings()
-	rank := func(i int) int {
+	rank = func(i int) int {
 		if r, ok := ranks[ports[i]]; ok {
 			return r
 		}
-		return len(ranks)
+		return unranked
 	}
 	slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(rank(a), rank(b)) })
 	n := min(firstPorts, len(all))
-	return all[:n:n], all[n:]
+	return all[:n:n], all[n:], rank
 }
 
 // rankings gives the places of well-known ports.

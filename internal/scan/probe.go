@@ -14,6 +14,7 @@ func (h *host) probe(ctx context.Context, a asked, timeout time.Duration) exposu
 	port := h.Ports[a.index]
 	t := exposure.Target{Addr: h.addr, Transport: port.Transport.Base(), Port: port.Number}
 	var o exposure.Observation
+	h.sending(t.Transport == exposure.UDP)
 	if t.Transport == exposure.TCP {
 		o = h.prober.Connect(ctx, t, h.shorten(timeout))
 	} else {
@@ -21,7 +22,10 @@ func (h *host) probe(ctx context.Context, a asked, timeout time.Duration) exposu
 		if !load.slow {
 			timeout = h.shorten(timeout)
 		}
-		o = probeUDP(ctx, h.prober, t, load, timeout)
+		o = h.probeUDP(ctx, t, load, timeout)
+		if o.Attempts > 1 {
+			h.sending(true)
+		}
 	}
 	h.learn(o)
 	h.sent(o.Attempts, a.last != nil)
@@ -45,7 +49,7 @@ func join(earlier *exposure.Observation, o exposure.Observation) exposure.Observ
 // probeUDP asks a UDP target once. A datagram that does not fit the question
 // may come from a service of another kind: then the question is asked again
 // and any datagram of the target itself counts.
-func probeUDP(ctx context.Context, p Prober, t exposure.Target, load payload, timeout time.Duration) exposure.Observation {
+func (h *host) probeUDP(ctx context.Context, t exposure.Target, load payload, timeout time.Duration) exposure.Observation {
 	question := load.build()
 	other := 0
 	r := exchange.Request{
@@ -59,14 +63,17 @@ func probeUDP(ctx context.Context, p Prober, t exposure.Target, load payload, ti
 		},
 	}
 	at := time.Now()
-	reply := p.Exchange(ctx, r)
+	reply := h.prober.Exchange(ctx, r)
+	if sameHost(reply.Offender, t.Addr) {
+		h.limited()
+	}
 	o := judgeUDP(t, reply, load.reason)
 	o.At = at
 	if reply.Answered() || other == 0 || ctx.Err() != nil {
 		return o
 	}
 	r.Accept = nil
-	second := p.Exchange(ctx, r)
+	second := h.prober.Exchange(ctx, r)
 	if second.Answered() && !sameHost(second.From.Addr(), t.Addr) {
 		o.Attempts += second.Attempts
 		o.Detail = "datagrams from " + second.From.String() + " that answer nothing were ignored"
