@@ -105,7 +105,7 @@ func (r *run) observed(ctx context.Context, o exposure.Observation) {
 	r.mu.Lock()
 	h, ok := r.hosts[o.Addr]
 	if !ok {
-		h = newHost(o.Addr, r.scope.Names(o.Addr), r.ports.Len())
+		h = newHost(o.Addr, r.scope.Names(o.Addr), r.ports)
 		r.hosts[o.Addr] = h
 	}
 	r.mu.Unlock()

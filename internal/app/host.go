@@ -16,6 +16,7 @@ import (
 type host struct {
 	addr  netip.Addr
 	names []string
+	asked netset.PortSet
 
 	mu       sync.Mutex
 	seen     map[netset.Port]exposure.Observation
@@ -26,8 +27,11 @@ type host struct {
 	labels   []exposure.Label
 }
 
-func newHost(addr netip.Addr, names []string, ports int) *host {
-	return &host{addr: addr, names: names, seen: make(map[netset.Port]exposure.Observation, ports), missing: ports, changed: make(chan struct{})}
+func newHost(addr netip.Addr, names []string, ports netset.PortSet) *host {
+	return &host{
+		addr: addr, names: names, asked: ports, missing: ports.Len(),
+		seen: make(map[netset.Port]exposure.Observation, ports.Len()), changed: make(chan struct{}),
+	}
 }
 
 // add records an observation, a later one of the same port in place of the
@@ -79,6 +83,9 @@ func (h *host) observe(ctx context.Context, via exposure.Transport, port uint16)
 		none := exposure.Observation{
 			Target: exposure.Target{Addr: h.addr, Transport: via.Base(), Port: port},
 			State:  exposure.Unmeasured, Reason: exposure.ReasonCancelled, Detail: "not asked in this run",
+		}
+		if h.asked.Contains(via.Base(), port) {
+			none.Detail = "the run ended before it was measured"
 		}
 		if over {
 			return none

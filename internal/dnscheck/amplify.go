@@ -17,8 +17,8 @@ import (
 
 // Thresholds of the amplification factor.
 const (
-	factorHigh   = 10
-	factorMedium = 5
+	factorLarge  = 10
+	factorRaised = 5
 	// lingerForMore is how long duplicates of the worst reply are waited for.
 	lingerForMore = 300 * time.Millisecond
 )
@@ -31,7 +31,7 @@ func amplifyChecks() []Check {
 		Why:   "Attackers send small questions with a victim's address and the server sends the large answers there. The owner pays the traffic and is blocked as an attacker.",
 
 		Severity:  exposure.HighSev,
-		Rationale: "High from a factor of 10 on, medium from 5 on; below 5 it is no better reflector than others and passes.",
+		Rationale: "High from a factor of 10 on when the server also resolves for this vantage: a stranger can then pick any large name. Medium from 10 on when it answers its own data only, authors.bind included; low from 5 to 10. Below 5 it is no better reflector than others and passes.",
 		Safety:    Standard,
 		Fixes:     amplifyFixes(),
 		References: []exposure.Reference{
@@ -54,7 +54,7 @@ func amplifyChecks() []Check {
 		},
 		Run: func(ctx context.Context, s *Session) []Outcome {
 			if !s.Speaks(exposure.UDP) {
-				return []Outcome{notTested(exposure.UDP, "does not apply: no DNS was proven on udp/53")}
+				return []Outcome{s.noDatagrams(ctx)}
 			}
 			return s.eachZone(ctx, func(z Zone) Outcome {
 				return judgeAny(s.Ask(ctx, exposure.UDP, sized(question(z.Name, dnswire.TypeANY), 4096)))
@@ -126,7 +126,7 @@ func measureOf(a dialogue.Answer) measure {
 
 func runAmplification(ctx context.Context, s *Session) []Outcome {
 	if !s.Speaks(exposure.UDP) {
-		return []Outcome{notTested(exposure.UDP, "does not apply: no DNS was proven on udp/53, and TCP does not reflect")}
+		return []Outcome{s.noDatagrams(ctx)}
 	}
 	authors := make(chan dialogue.Answer, 1)
 	go func() { // paced, hence beside the rest
@@ -146,7 +146,7 @@ func runAmplification(ctx context.Context, s *Session) []Outcome {
 	if a := <-authors; a.Msg != nil {
 		all = append(all, measureOf(a))
 	}
-	o := judgeAmplification(all)
+	o := judgeAmplification(all, s.Recursion(ctx, exposure.UDP).Open())
 	if missing := s.unmeasured(ctx); o.Status == exposure.Pass && missing != "" {
 		o = notTested(exposure.UDP, o.Reason+"; but "+missing)
 	}
@@ -231,7 +231,9 @@ func worst(all []measure) int {
 	return best
 }
 
-func judgeAmplification(all []measure) Outcome {
+// judgeAmplification rates the worst factor; resolves says that strangers may
+// have any name resolved, and so pick a larger answer than those measured.
+func judgeAmplification(all []measure, resolves bool) Outcome {
 	asked := map[string]bool{} // name and type → answered in some size
 	lost := map[string]bool{}  // name and type → not answered in some size, perhaps the largest
 	for _, m := range all {
@@ -255,10 +257,14 @@ func judgeAmplification(all []measure) Outcome {
 	top := all[i]
 	text := fmt.Sprintf("worst factor %.1f: %s, %d bytes in %s for %d", top.factor(), top.answer.Query, top.in, messages(top.messages), top.out)
 	switch {
-	case top.factor() >= factorMedium:
+	case top.factor() >= factorRaised:
 		o := fail(exposure.UDP, text, amplificationEvidence(all)...)
-		if top.factor() < factorHigh {
+		switch {
+		case top.factor() < factorLarge:
+			o.Severity = exposure.LowSev
+		case !resolves:
 			o.Severity = exposure.MediumSev
+			o.Reason += "; it answers its own data only"
 		}
 		return o
 	case len(unanswered) > 0:

@@ -48,18 +48,21 @@ func TestJudgeAmplification(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		out, in []int
+		open    bool
 		want    string
 	}{
-		{"ten", []int{40}, []int{400}, "fail"},
-		{"just below ten", []int{40}, []int{399}, "fail medium"},
-		{"five", []int{40}, []int{200}, "fail medium"},
-		{"just below five", []int{40}, []int{199}, "pass"},
-		{"refusals", []int{40, 40}, []int{40, 12}, "pass"},
-		{"one large among small", []int{40, 30}, []int{40, 600}, "fail"},
-		{"one unanswered", []int{40, 40}, []int{40, 0}, "not-tested"},
-		{"one large, one unanswered", []int{40, 40}, []int{800, 0}, "fail"},
-		{"nothing answered", []int{40, 40}, []int{0, 0}, "not-tested"},
-		{"nothing asked", nil, nil, "not-tested"},
+		{"ten, resolves", []int{40}, []int{400}, true, "fail"},
+		{"ten, own data", []int{40}, []int{400}, false, "fail medium"},
+		{"just below ten, resolves", []int{40}, []int{399}, true, "fail low"},
+		{"just below ten", []int{40}, []int{399}, false, "fail low"},
+		{"five", []int{40}, []int{200}, false, "fail low"},
+		{"just below five", []int{40}, []int{199}, true, "pass"},
+		{"refusals", []int{40, 40}, []int{40, 12}, false, "pass"},
+		{"one large among small", []int{40, 30}, []int{40, 600}, true, "fail"},
+		{"one unanswered", []int{40, 40}, []int{40, 0}, false, "not-tested"},
+		{"one large, one unanswered", []int{40, 40}, []int{800, 0}, true, "fail"},
+		{"nothing answered", []int{40, 40}, []int{0, 0}, false, "not-tested"},
+		{"nothing asked", nil, nil, false, "not-tested"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +70,7 @@ func TestJudgeAmplification(t *testing.T) {
 			for i := range tt.out {
 				all = append(all, measured(t, fmt.Sprintf("n%d.test", i), tt.out[i], tt.in[i]))
 			}
-			shows(t, judgeAmplification(all), tt.want)
+			shows(t, judgeAmplification(all, tt.open), tt.want)
 		})
 	}
 }
@@ -100,7 +103,7 @@ func TestAmplificationIsModest(t *testing.T) {
 		}
 		return reply(t, question, "REFUSED")
 	}, Options{Zones: []string{"example.test"}})
-	shows(t, judgeAmplification(s.amplification(t.Context())), "pass")
+	shows(t, judgeAmplification(s.amplification(t.Context()), false), "pass")
 	for _, name := range []string{".NS", "example.test.ANY", "example.test.TXT"} {
 		if asked[name] != 1 {
 			t.Errorf("%s was asked %d times", name, asked[name])
@@ -117,6 +120,8 @@ func TestJudgeRateLimit(t *testing.T) {
 		want           string
 	}{
 		{"all answered", tally{answered: 20}, tally{answered: 20}, "fail medium"},
+		{"all truncated, the control as well", tally{truncated: 20}, tally{truncated: 20}, "not-tested"},
+		{"limited in the third step", tally{answered: 20}, tally{answered: 52, truncated: 4, dropped: 4}, "pass"},
 		{"all answered, lossy control", tally{answered: 10, dropped: 10}, tally{answered: 20}, "fail medium"},
 		{"limited", tally{answered: 20}, tally{answered: 5, truncated: 7, dropped: 8}, "pass"},
 		{"limited by truncation", tally{answered: 20}, tally{answered: 5, truncated: 15}, "pass"},

@@ -21,30 +21,30 @@ import (
 // for each outcome: zones in their order, UDP before TCP. "a|b" is for IPv4
 // and IPv6.
 var authorityWant = []struct{ kind, zones, want string }{
-	{"bind-auth-safe", "example.test", "XFR-1 p XFR-2 p UPD-1 p/p NTF-1 n REC-3 p/p AMP-1 H AMP-2 p RRL-1 p SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 p WLD-1 p PRV-1 p/p"},
-	{"bind-auth-abused", "example.test wild.test private.test weak.test nsec3.test notify.test", "XFR-1 H/H/H/H/H/H XFR-2 H/H/H/H/H/H UPD-1 C/C/C/C/C/C/p/p/p/p/p/p NTF-1 n/n/n/n/n/L REC-3 p/p AMP-1 H AMP-2 L/L/L/L/L/L RRL-1 L SEC-2 n/n/n/L/p/n SEC-3 n/n/n/H/L/n TCP-1 p EDNS-1 p COO-1 p WLD-1 p/L/p/p/p/p PRV-1 p/p/M/p/p/p/M"},
+	{"bind-auth-safe", "example.test", "XFR-1 p XFR-2 p UPD-1 p/p NTF-1 n REC-3 p/p AMP-1 M AMP-2 p RRL-1 p SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 p WLD-1 p PRV-1 p/p"},
+	{"bind-auth-abused", "example.test wild.test private.test weak.test nsec3.test notify.test", "XFR-1 H/H/H/H/H/H XFR-2 H/H/H/H/H/H UPD-1 C/C/C/C/C/C/p/p/p/p/p/p NTF-1 n/n/n/n/n/L REC-3 p/p AMP-1 M AMP-2 L/L/L/L/L/L RRL-1 L SEC-2 n/n/n/L/p/n SEC-3 n/n/n/H/L/n TCP-1 p EDNS-1 p COO-1 p WLD-1 p/L/p/p/p/p PRV-1 p/p/M/p/p/p/M"},
 	{"bind-update-policy", "example.test", "XFR-1 p XFR-2 p UPD-1 p/n NTF-1 n REC-3 p/p AMP-2 p EDNS-1 p COO-1 p"},
 	{"bind-old-update", "example.test", "XFR-1 n XFR-2 n UPD-1 H/H NTF-1 p REC-3 p/p AMP-1 p AMP-2 n RRL-1 L SEC-2 n SEC-3 n TCP-1 p EDNS-1 L COO-1 I WLD-1 n PRV-1 p/p"},
-	{"knot-safe", "example.test", "XFR-1 p XFR-2 p UPD-1 p/p NTF-1 p REC-3 p/p AMP-1 H AMP-2 p RRL-1 L SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 p PRV-1 p/p"},
-	{"knot-abused", "example.test ed.test notify.test private.test", "XFR-1 H/H/H/H XFR-2 H/H/H/H UPD-1 C/C/C/C/p/p/C/C NTF-1 n/n/L/n REC-3 p/p AMP-1 H AMP-2 p/p/p/p RRL-1 L SEC-2 n/p/n/n SEC-3 n/p/n/n TCP-1 p EDNS-1 p COO-1 I WLD-1 p/p/p/p PRV-1 p/p/p/M/M"},
+	{"knot-safe", "example.test", "XFR-1 p XFR-2 p UPD-1 p/p NTF-1 p REC-3 p/p AMP-1 M AMP-2 p RRL-1 L SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 p PRV-1 p/p"},
+	{"knot-abused", "example.test ed.test notify.test private.test", "XFR-1 H/H/H/H XFR-2 H/H/H/H UPD-1 C/C/C/C/p/p/C/C NTF-1 n/n/L/n REC-3 p/p AMP-1 M AMP-2 p/p/p/p RRL-1 L SEC-2 n/p/n/n SEC-3 n/p/n/n TCP-1 p EDNS-1 p COO-1 I WLD-1 p/p/p/p PRV-1 p/p/p/M/M"},
 	{"knot-modules", "example.test", "XFR-1 p XFR-2 p UPD-1 p/p NTF-1 p SEC-2 p SEC-3 p TCP-1 p COO-1 p WLD-1 p PRV-1 p/p"},
-	{"nsd-safe", "example.test", "XFR-1 p XFR-2 p UPD-1 p/p NTF-1 p REC-3 p/p AMP-1 H AMP-2 p RRL-1 L SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 p PRV-1 p/p"},
-	{"nsd-abused", "example.test private.test wild.test", "XFR-1 H/H/H XFR-2 H/H/H UPD-1 p/p/p/p/p/p NTF-1 p/p/p REC-3 p/p AMP-1 H AMP-2 p/p/p RRL-1 L SEC-2 n/n/n SEC-3 n/n/n TCP-1 p EDNS-1 p COO-1 I WLD-1 p/p/L PRV-1 p/M/p/M"},
-	{"pdns-auth-safe", "example.test", "XFR-1 p XFR-2 p UPD-1 p/p NTF-1 p REC-3 p/p AMP-1 H AMP-2 p RRL-1 L SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 p PRV-1 p/p"},
-	{"pdns-auth-abused", "example.test private.test wild.test", "XFR-1 H/H/H XFR-2 H/H/H UPD-1 C/C/C/C/C/C NTF-1 p/p/p REC-3 p/p AMP-1 H AMP-2 p/p/p RRL-1 L SEC-2 n/n/n SEC-3 n/n/n TCP-1 p EDNS-1 p COO-1 I WLD-1 p/p/L PRV-1 p/M/p/M"},
+	{"nsd-safe", "example.test", "XFR-1 p XFR-2 p UPD-1 p/p NTF-1 p REC-3 p/p AMP-1 M AMP-2 p RRL-1 L SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 p PRV-1 p/p"},
+	{"nsd-abused", "example.test private.test wild.test", "XFR-1 H/H/H XFR-2 H/H/H UPD-1 p/p/p/p/p/p NTF-1 p/p/p REC-3 p/p AMP-1 M AMP-2 p/p/p RRL-1 L SEC-2 n/n/n SEC-3 n/n/n TCP-1 p EDNS-1 p COO-1 I WLD-1 p/p/L PRV-1 p/M/p/M"},
+	{"pdns-auth-safe", "example.test", "XFR-1 p XFR-2 p UPD-1 p/p NTF-1 p REC-3 p/p AMP-1 M AMP-2 p RRL-1 L SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 p PRV-1 p/p"},
+	{"pdns-auth-abused", "example.test private.test wild.test", "XFR-1 H/H/H XFR-2 H/H/H UPD-1 C/C/C/C/C/C NTF-1 p/p/p REC-3 p/p AMP-1 M AMP-2 p/p/p RRL-1 L SEC-2 n/n/n SEC-3 n/n/n TCP-1 p EDNS-1 p COO-1 I WLD-1 p/p/L PRV-1 p/M/p/M"},
 	// dnsmasq answers the second of two pipelined questions at times only.
 	{"dnsmasq-auth", "example.test", "XFR-1 n/p XFR-2 H/p UPD-1 n/p/n/p NTF-1 n/n REC-3 p/p AMP-1 p AMP-2 n/p RRL-1 L SEC-2 n/n SEC-3 n/n EDNS-1 L COO-1 I WLD-1 p/n PRV-1 L/p/M"},
-	{"referral", "example.test", "XFR-1 n XFR-2 n UPD-1 n/n NTF-1 n REC-3 L/L AMP-1 M AMP-2 n RRL-1 L SEC-2 n SEC-3 n TCP-1 p EDNS-1 L COO-1 I WLD-1 n PRV-1 p/p"},
+	{"referral", "example.test", "XFR-1 n XFR-2 n UPD-1 n/n NTF-1 n REC-3 L/L AMP-1 L AMP-2 n RRL-1 L SEC-2 n SEC-3 n TCP-1 p EDNS-1 L COO-1 I WLD-1 n PRV-1 p/p"},
 	{"old-server", "example.test", "XFR-1 n XFR-2 n UPD-1 p/p NTF-1 p REC-3 p/p AMP-1 p AMP-2 n SEC-2 n SEC-3 n TCP-1 L EDNS-1 L COO-1 n WLD-1 n PRV-1 p/p"},
 	{"yes-man", "example.test", "XFR-1 n XFR-2 n UPD-1 n NTF-1 n REC-3 p/p AMP-1 p AMP-2 n RRL-1 n SEC-2 n SEC-3 n EDNS-1 L WLD-1 n PRV-1 n/p"},
 	{"tc-only", "example.test", "XFR-1 n XFR-2 n UPD-1 n NTF-1 n REC-3 n/n AMP-1 p AMP-2 n RRL-1 n SEC-2 n SEC-3 n TCP-1 L WLD-1 n"},
 	{"short-refuser", "example.test", "XFR-1 n XFR-2 n UPD-1 n NTF-1 n REC-3 p/p AMP-1 p AMP-2 n RRL-1 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 n COO-1 n WLD-1 n PRV-1 n/p"},
 	{"unbound-safe", "", "XFR-1 n UPD-1 n REC-3 p/p AMP-1 p AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 n COO-1 n WLD-1 n PRV-1 n/p"},
-	{"unbound-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 M AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 n PRV-1 n/p"},
+	{"unbound-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 L AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 n PRV-1 n/p"},
 	{"bind-resolver-safe", "", "XFR-1 n UPD-1 n REC-3 p/p AMP-1 n AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 n COO-1 p WLD-1 n PRV-1 n/p"},
 	{"bind-resolver-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 H AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 p WLD-1 n PRV-1 n/p"},
-	{"pdns-recursor-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 M AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 n PRV-1 n/p"},
-	{"dnsmasq-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 M AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 n PRV-1 n/p"},
+	{"pdns-recursor-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 L AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 n PRV-1 n/p"},
+	{"dnsmasq-abused", "", "XFR-1 n UPD-1 n REC-3 n/n AMP-1 L AMP-2 n SEC-2 n SEC-3 n TCP-1 p EDNS-1 p COO-1 I WLD-1 n PRV-1 n/p"},
 }
 
 // authorityIDs are the checks of this side; those that must be named run after them.
@@ -97,6 +97,12 @@ func authorityExpected(want string, family int) map[string]string {
 // authorityShown runs the checks against one address.
 func authorityShown(t *testing.T, addr netip.Addr, zones string) map[string]dnscheck.Ran {
 	t.Helper()
+	return authorityRun(t, addr, zones, authorityIDs, "RRL-1 XFR-2 NTF-1")
+}
+
+// authorityRun runs the checks of each step, one step after the other.
+func authorityRun(t *testing.T, addr netip.Addr, zones string, steps ...string) map[string]dnscheck.Ran {
+	t.Helper()
 	w := newWatcher(addr)
 	server := dnscheck.Server{Addr: addr, Observe: w.observe}
 	for _, via := range []exposure.Transport{exposure.UDP, exposure.TCP} {
@@ -109,8 +115,8 @@ func authorityShown(t *testing.T, addr netip.Addr, zones string) map[string]dnsc
 	server.Identity = &identity
 	s := dnscheck.NewSession(d, server, dnscheck.Options{Zones: strings.Fields(zones)})
 	shown := map[string]dnscheck.Ran{}
-	for _, ids := range [][]string{strings.Fields(authorityIDs), {"RRL-1", "XFR-2", "NTF-1"}} {
-		checks, err := dnscheck.Select(dnscheck.Catalogue(), dnscheck.Intrusive, ids, nil)
+	for _, ids := range steps {
+		checks, err := dnscheck.Select(dnscheck.Catalogue(), dnscheck.Intrusive, strings.Fields(ids), nil)
 		if err != nil {
 			t.Error(err)
 		}

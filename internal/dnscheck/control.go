@@ -119,7 +119,7 @@ func (s *Session) lookAgain(ctx context.Context, observed []exposure.Observation
 			c, err := s.Opts.Dial.DialContext(ctx, "tcp", netip.AddrPortFrom(s.Addr(), o.Port).String())
 			if err == nil {
 				_ = c.Close()
-				out[i].State = exposure.Unmeasured
+				out[i].State, out[i].Reason = exposure.Unmeasured, ""
 			}
 		})
 	}
@@ -132,11 +132,12 @@ func heardOf(o exposure.Observation) bool {
 	return o.State == exposure.Open || o.State == exposure.Closed || o.State == exposure.Filtered && o.Reason != exposure.ReasonTimeout
 }
 
-// judgeUnreachable gives one outcome for the ports that were measured and one
-// for those that were not. Silence is a filter only where the host answers
-// elsewhere: else it may be down, or out of reach.
+// judgeUnreachable gives one outcome for the ports that were measured, one for
+// those that could not be, and one for those that were not to be. Silence is a
+// filter only where the host answers elsewhere: else it may be down, or out of
+// reach.
 func judgeUnreachable(observed []exposure.Observation, alive bool) []Outcome {
-	var measured, unknown, silent []string
+	var measured, unknown, unmeasured, silent []string
 	for _, o := range observed {
 		switch {
 		case trusted(o):
@@ -146,6 +147,10 @@ func judgeUnreachable(observed []exposure.Observation, alive bool) []Outcome {
 			silent = append(silent, fmt.Sprintf("%d", o.Port))
 		case o.State == exposure.Closed || o.State == exposure.Filtered:
 			measured = append(measured, fmt.Sprintf("%d %s", o.Port, o.State))
+		case unasked(o):
+			unmeasured = append(unmeasured, fmt.Sprintf("%d", o.Port))
+		case o.Reason != "":
+			unknown = append(unknown, fmt.Sprintf("%d (%s)", o.Port, o.Reason))
 		default:
 			unknown = append(unknown, fmt.Sprintf("%d", o.Port))
 		}
@@ -158,7 +163,10 @@ func judgeUnreachable(observed []exposure.Observation, alive bool) []Outcome {
 		out = append(out, notTested(exposure.TCP, "no answer from tcp "+strings.Join(silent, ", ")+", nor from any other port: the host may be down or out of reach; assess it from a network that reaches it"))
 	}
 	if len(unknown) > 0 {
-		out = append(out, notTested(exposure.TCP, "not measured, or not every time alike: tcp "+strings.Join(unknown, ", ")+"; run again, and add them with --ports"))
+		out = append(out, notTested(exposure.TCP, "could not be measured, or not every time alike: tcp "+strings.Join(unknown, ", ")+"; run again"))
+	}
+	if len(unmeasured) > 0 {
+		out = append(out, notTested(exposure.TCP, "not measured: tcp "+strings.Join(unmeasured, ", ")+"; add them with --ports"))
 	}
 	return out
 }

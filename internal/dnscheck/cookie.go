@@ -41,18 +41,15 @@ func cookieChecks() []Check {
 		},
 		Run: func(ctx context.Context, s *Session) []Outcome {
 			if !s.Speaks(exposure.UDP) {
-				return []Outcome{notTested(exposure.UDP, "does not apply: cookies protect UDP, and no DNS was proven on udp/53")}
+				return []Outcome{s.noDatagrams(ctx)}
 			}
-			q := question(s.probeName(ctx), dnswire.TypePTR) // a type that no other check asks for, see EDNS-1
+			q := s.probe(ctx)
+			q.Type = dnswire.TypePTR // a type that no other check asks for, see EDNS-1
 			var client [8]byte
 			rand.Read(client[:])
 			cookie := hex.EncodeToString(client[:])
 			q.EDNS = &dnswire.EDNS{UDPSize: 1232, Options: []dnswire.Option{&dnswire.Cookie{Code: dnswire.OptionCookie, Cookie: cookie}}}
 			a := s.Ask(ctx, exposure.UDP, q)
-			if a.Is(dnswire.RcodeRefused) && s.Recursion(ctx, exposure.UDP).Open() {
-				q.RD = true // Unbound refuses all else
-				a = s.Ask(ctx, exposure.UDP, q)
-			}
 			o := judgeCookie(a, cookie)
 			if o.Status == exposure.Pass && s.forwards(ctx) {
 				o = notTested(o.Transport, "a server cookie came back, but forwarders pass on those of the server behind them, so it is not known to be this one's")
@@ -68,6 +65,23 @@ func (s *Session) probeName(ctx context.Context) string {
 		return zones[0].Name
 	}
 	return "."
+}
+
+// probe is a question for the SOA of a name that the server answers for this
+// vantage over UDP: its first zone, the root, or, when it resolves, the root or
+// the stable name with RD set. When it answers none of them it is that for the
+// root.
+func (s *Session) probe(ctx context.Context) dnswire.Query {
+	root := question(s.probeName(ctx), dnswire.TypeSOA)
+	if root.Name != "." || !refused(s.Ask(ctx, exposure.UDP, root)) || !s.Recursion(ctx, exposure.UDP).Open() {
+		return root
+	}
+	for _, name := range []string{".", s.Opts.StableName} { // Unbound refuses all without RD
+		if q := resolve(name, dnswire.TypeSOA); !refused(s.Ask(ctx, exposure.UDP, q)) {
+			return q
+		}
+	}
+	return root
 }
 
 func judgeCookie(a dialogue.Answer, client string) Outcome {

@@ -53,12 +53,10 @@ type ednsAnswers struct {
 
 func runEDNS(ctx context.Context, s *Session) []Outcome {
 	if !s.Speaks(exposure.UDP) {
-		return []Outcome{notTested(exposure.UDP, "does not apply: no DNS was proven on udp/53")}
+		return []Outcome{s.noDatagrams(ctx)}
 	}
-	name, rd := s.probeName(ctx), false
-	if s.Ask(ctx, exposure.UDP, question(name, dnswire.TypeSOA)).Is(dnswire.RcodeRefused) {
-		rd = s.Recursion(ctx, exposure.UDP).Open() // Unbound refuses all else
-	}
+	probe := s.probe(ctx)
+	name, rd := probe.Name, probe.RD
 	question := func(name string, t uint16) dnswire.Query { return dnswire.Query{Name: name, Type: t, RD: rd} }
 	with := func(t uint16, e dnswire.EDNS) dnswire.Query {
 		q := question(name, t)
@@ -73,7 +71,7 @@ func runEDNS(ctx context.Context, s *Session) []Outcome {
 	// responses, and forwarders (dnsmasq) give one answer to questions of one
 	// name and type that arrive together, whatever their EDNS.
 	asked := map[*dialogue.Answer]dnswire.Query{
-		&m.plain:   question(name, dnswire.TypeSOA),
+		&m.plain:   probe,
 		&m.modern:  sized(question(name, dnswire.TypeTXT), 1232),
 		&m.version: with(dnswire.TypeA, dnswire.EDNS{Version: 1}),
 		&m.option:  with(dnswire.TypeMX, dnswire.EDNS{Options: []dnswire.Option{&dnswire.LocalOpt{Code: unknownOption, Data: []byte("rs")}}}),
@@ -186,8 +184,8 @@ func ednsFlaws(m ednsAnswers) []ednsFlaw {
 	return out
 }
 
-// refused: the question is right for the name (its SOA was answered), so only
-// NOERROR and NXDOMAIN are.
+// refused: only NOERROR and NXDOMAIN answer an ordinary question, and any
+// question for a name whose SOA was answered; silence does not.
 func refused(a dialogue.Answer) bool {
 	return !a.Is(dnswire.RcodeNoError) && !a.Is(dnswire.RcodeNXDomain)
 }

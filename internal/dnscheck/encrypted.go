@@ -69,14 +69,17 @@ func (s *Session) runCarrier(ctx context.Context, c carrier) Outcome {
 	seen := s.observe(ctx, c.via.Base(), c.port)
 	switch {
 	case seen.State == exposure.Unmeasured:
-		return notTested(c.via, fmt.Sprintf("%s/%d was not measured: add it with --ports", c.via.Base(), c.port))
+		return notTested(c.via, whyUnmeasured(seen))
 	case seen.State == exposure.Open && !trusted(seen):
 		return notTested(c.via, fmt.Sprintf("%s/%d cannot be judged: %v says that the answer may not be this host's", c.via.Base(), c.port, seen.Labels))
-	case seen.State != exposure.Open:
+	case seen.State != exposure.Open && seen.State != exposure.OpenFiltered:
 		return notTested(c.via, fmt.Sprintf("does not apply: no %s here (%s/%d is %s)", c.name, c.via.Base(), c.port, seen.State))
 	}
 	q := resolve(s.freshOrStable(), dnswire.TypeA)
 	a := s.AskPort(ctx, c.via, c.port, q)
+	if seen.State == exposure.OpenFiltered && a.Reply.TLS == nil && a.Msg == nil {
+		return judgeSilentCarrier(c, a)
+	}
 	if a.Msg == nil && c.via == exposure.HTTPS {
 		a = s.overGet(ctx, c, q, a)
 	}
@@ -88,6 +91,16 @@ func (s *Session) runCarrier(ctx context.Context, c carrier) Outcome {
 		return judgeCarrier(c, a, faults, plainAccess{})
 	}
 	return judgeCarrier(c, a, faults, s.plainAccess(ctx))
+}
+
+// judgeSilentCarrier is for a port that gave no answer, neither to the scan nor
+// to the check's own question.
+func judgeSilentCarrier(c carrier, a dialogue.Answer) Outcome {
+	at := fmt.Sprintf("%s/%d", c.via.Base(), c.port)
+	if a.Reply.Reason == exposure.ReasonPortUnreachable {
+		return notTested(c.via, "does not apply: no "+c.name+" here ("+at+" is "+closedAfterAll+")")
+	}
+	return notTested(c.via, at+" gave no answer, to "+c.name+" neither")
 }
 
 // freshOrStable is a fresh name of the collector when there is one.

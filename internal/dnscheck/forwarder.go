@@ -28,7 +28,7 @@ func forwarderChecks() []Check {
 			exposure.Dnsmasq: {
 				Kind: "firewall", For: "nftables",
 				Text:  "On a router the fault is in the packet filter, not in dnsmasq: translate the source of redirected questions, or redirect those from inside only.",
-				Lines: "nft add rule ip nat postrouting ip daddr 192.0.2.53 udp dport 53 masquerade\n# or:\nnft insert rule ip nat prerouting iifname \"wan\" udp dport 53 return",
+				Lines: "nft add rule ip nat postrouting ip daddr 192.0.2.53 udp dport 53 masquerade\n# or, in its place:\n# nft insert rule ip nat prerouting iifname \"wan\" udp dport 53 return",
 			},
 		},
 		References: []exposure.Reference{
@@ -37,18 +37,18 @@ func forwarderChecks() []Check {
 		},
 		Run: func(ctx context.Context, s *Session) []Outcome {
 			if !s.Speaks(exposure.UDP) {
-				return []Outcome{notTested(exposure.UDP, "no DNS was proven on udp/53, and only UDP can be forwarded so")}
+				return []Outcome{s.noDatagrams(ctx)}
 			}
 			return []Outcome{judgeTransparent(s.Recursion(ctx, exposure.UDP), s.Addr())}
 		},
 	}, {
 		ID:    "FWD-2",
 		Title: "Recursive forwarder: another resolver does the asking",
-		Finds: "A server that passes strangers' questions to another resolver. The collector reports the address from which a fresh name was asked for, and it is not the server's.",
+		Finds: "A server that passes strangers' questions to another resolver. The collector reports the address from which a fresh name was asked for, and it is not the server's: another resolver, or another address of the same one, asks in its stead.",
 		Why:   "An open forwarder opens the resolver behind it, too: often a provider's or a company's inner one, which would not answer strangers itself.",
 
 		Severity:   exposure.LowSev,
-		Rationale:  "Low: forwarding itself is ordinary, REC-1 rates its openness; this tells where the answers come from. Confidence is medium, and low when the asking address lies in the same small network: a host with several addresses looks the same.",
+		Rationale:  "Low: forwarding itself is ordinary, REC-1 rates its openness; this tells where the answers come from. A resolver with several addresses looks the same, hence medium confidence, and low when the asking address lies in the same small network.",
 		Safety:     Safe,
 		Fixes:      forwarderFixes(),
 		References: []exposure.Reference{rfc("5625", "", "how DNS proxies should behave"), rfc("9499", "6", "forwarder")},
@@ -168,7 +168,7 @@ func judgeForwarder(seen []sighting, via exposure.Transport, target netip.Addr) 
 		return notTested(via, "the collector saw "+others[0].String()+", but address translation or a second address of the host may lie between; assess it under its outside address")
 	}
 	o := fail(via, "the collector was asked by "+list(others)+", not by "+target.String(), telling...)
-	o.Summary = o.Reason + ": another resolver does the work. It is not part of this assessment and gets no packets."
+	o.Summary = o.Reason + ": another resolver, or another address of the same one, asks in its stead. It is not part of this assessment and gets no packets."
 	o.Confidence = exposure.Medium
 	if neighbours(others[0], target) {
 		o.Confidence = exposure.Low

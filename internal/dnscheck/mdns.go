@@ -68,11 +68,11 @@ func judgeMulticast(seen exposure.Observation, a dialogue.Answer, near string) O
 	case seen.State == exposure.Closed:
 		return pass(via, "udp/5353 is closed: no responder")
 	case seen.State == exposure.Unmeasured:
-		return notTested(via, "udp/5353 was not measured: add it with --ports")
+		return notTested(via, whyUnmeasured(seen))
 	case seen.State == exposure.Filtered:
 		return pass(via, "udp/5353 is filtered ("+string(seen.Reason)+"): no responder can be reached from here")
 	case a.Reply.Reason == exposure.ReasonPortUnreachable:
-		return pass(via, "udp/5353 is closed (port unreachable): no responder")
+		return pass(via, "udp/5353 is "+closedAfterAll+": no responder")
 	case a.Reply.Reason == exposure.ReasonAdminProhibited:
 		return pass(via, "udp/5353 is filtered ("+string(a.Reply.Reason)+"): no responder can be reached from here")
 	case a.Msg == nil:

@@ -11,7 +11,7 @@ func recursionFixes() Fixes {
 		exposure.Dnsmasq: configure(exposure.Dnsmasq, "Answer on the inner interface only.", "interface=br-lan\nbind-dynamic"),
 		exposure.Knot:    configure(exposure.Knot, "Knot DNS resolves nothing itself: remove mod-dnsproxy, or bind it to the networks it is for.", "mod-dnsproxy:\n  - id: inner\n    remote: upstream\n    fallback: on\n    address: [192.0.2.0/24, 2001:db8::/48]"),
 		exposure.WindowsDNS: configure(exposure.WindowsDNS, "On an authoritative server switch recursion off; on a resolver limit it by policy to inner clients (Server 2016 and later).",
-			"Set-DnsServerRecursion -Enable $false\n# or, for a resolver:\nAdd-DnsServerClientSubnet -Name Inner -IPv4Subnet 192.0.2.0/24\nSet-DnsServerRecursionScope -Name . -EnableRecursion $false\nAdd-DnsServerRecursionScope -Name InnerScope -EnableRecursion $true\nAdd-DnsServerQueryResolutionPolicy -Name InnerRecursion -Action ALLOW -ApplyOnRecursion -RecursionScope InnerScope -ClientSubnet \"EQ,Inner\""),
+			"# authoritative only: Set-DnsServerRecursion -Enable $false\n# resolver:\nAdd-DnsServerClientSubnet -Name Inner -IPv4Subnet 192.0.2.0/24\nSet-DnsServerRecursionScope -Name . -EnableRecursion $false\nAdd-DnsServerRecursionScope -Name InnerScope -EnableRecursion $true\nAdd-DnsServerQueryResolutionPolicy -Name InnerRecursion -Action ALLOW -ApplyOnRecursion -RecursionScope InnerScope -ClientSubnet \"EQ,Inner\""),
 		exposure.CoreDNS: configure(exposure.CoreDNS, "Put the acl plugin in front of forward.", ". {\n    acl {\n        allow net 192.0.2.0/24 2001:db8::/48\n        block\n    }\n    forward . 198.51.100.53\n}"),
 	}
 }

@@ -81,8 +81,8 @@ func snoopFixes() Fixes {
 		exposure.Unbound: configure(exposure.Unbound, "Use allow, which refuses questions without RD, in place of allow_snoop.", "server:\n    access-control: 192.0.2.0/24 allow\n    access-control: 2001:db8::/48 allow"),
 		exposure.PDNSRec: configure(exposure.PDNSRec, "Serve your own networks only. From version 5 on questions without RD are refused unless recursor.allow_no_rd is set.", "allow-from=127.0.0.0/8, ::1/128, 192.0.2.0/24"),
 		exposure.Dnsmasq: configure(exposure.Dnsmasq, "dnsmasq always answers from its cache: let only your own network ask.", "interface=br-lan\nbind-dynamic"),
-		exposure.WindowsDNS: configure(exposure.WindowsDNS, "Let only inner clients reach port 53, or switch recursion (and with it the cache) off on authoritative servers.",
-			"Set-DnsServerRecursion -Enable $false"),
+		exposure.WindowsDNS: configure(exposure.WindowsDNS, "Let only inner clients reach port 53; on a server that is authoritative only, switch recursion (and with it the cache) off.",
+			"# authoritative only: Set-DnsServerRecursion -Enable $false"),
 		exposure.CoreDNS: recursionFixes()[exposure.CoreDNS],
 	}
 }

@@ -76,7 +76,7 @@ func subnetFixes() Fixes {
 		"":               advice("Send no client subnet, or only one made from the client's own address."),
 		exposure.Unbound: configure(exposure.Unbound, "Do not pass options of clients on; load subnetcache only where a content network needs it.", "server:\n    module-config: \"validator iterator\"\n    # or, with subnetcache:\n    # client-subnet-always-forward: no\n    # and no send-client-subnet lines for servers that do not need it"),
 		exposure.PDNSRec: configure(exposure.PDNSRec, "Accept the option from trusted front ends only, and send it to nobody.", "use-incoming-edns-subnet=no\nedns-subnet-allow-list="),
-		exposure.Dnsmasq: configure(exposure.Dnsmasq, "Remove the option that clients send (version 2.86 and later), or replace it with one that says nothing.", "strip-subnet\n# or:\nadd-subnet=0,0"),
+		exposure.Dnsmasq: configure(exposure.Dnsmasq, "Remove the option that clients send (version 2.86 and later), or replace it with one that says nothing.", "strip-subnet\n# or, in its place:\n#add-subnet=0,0"),
 		exposure.BIND:    configure(exposure.BIND, "Open-source BIND sends no client subnet; look at the forwarders behind it.", "options {\n    // forwarders that pass the option on see only BIND's own questions\n    forwarders { 192.0.2.53; };\n};"),
 		exposure.CoreDNS: configure(exposure.CoreDNS, "forward passes options on unchanged; replace the client's by its own network.", ". {\n    rewrite edns0 subnet replace 24 56\n    forward . 192.0.2.53\n}"),
 	}

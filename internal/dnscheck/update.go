@@ -178,8 +178,8 @@ func updateFixes() Fixes {
 	return Fixes{
 		"":                  advice("Accept updates only when signed with a TSIG key (or GSS-TSIG), never by address: UDP source addresses can be forged."),
 		exposure.BIND:       configure(exposure.BIND, "Use update-policy with a key in place of allow-update with addresses.", "zone \"example.net\" {\n    type primary;\n    update-policy { grant ddns-key zonesub ANY; };\n};"),
-		exposure.Knot:       configure(exposure.Knot, "Bind the update action to a key.", "acl:\n  - id: ddns\n    key: ddns-key\n    action: update\nzone:\n  - domain: example.net\n    acl: ddns"),
-		exposure.PDNSAuth:   configure(exposure.PDNSAuth, "Switch updates off, or require a TSIG key for the zone.", "dnsupdate=no\n# or, kept on:\nallow-dnsupdate-from=\n# pdnsutil set-meta example.net TSIG-ALLOW-DNSUPDATE ddns-key"),
+		exposure.Knot:       configure(exposure.Knot, "Bind the update action to a key; keymgr makes it, and prints it as a key section to include.", "# first: keymgr -t ddns-key > /etc/knot/ddns-key.conf\n# and: chown knot: /etc/knot/ddns-key.conf; chmod 600 /etc/knot/ddns-key.conf\ninclude: /etc/knot/ddns-key.conf\nacl:\n  - id: ddns\n    key: ddns-key\n    action: update\nzone:\n  - domain: example.net\n    acl: ddns"),
+		exposure.PDNSAuth:   configure(exposure.PDNSAuth, "Switch updates off, or require a TSIG key for the zone.", "dnsupdate=no\n# or, in its place, kept on for no address, only for the key:\n#dnsupdate=yes\n#allow-dnsupdate-from=\n# pdnsutil set-meta example.net TSIG-ALLOW-DNSUPDATE ddns-key"),
 		exposure.WindowsDNS: configure(exposure.WindowsDNS, "Allow secure updates only.", "Set-DnsServerPrimaryZone -Name example.net -DynamicUpdate Secure"),
 	}
 }

@@ -103,7 +103,7 @@ func (i *Identifier) behaviour(ctx context.Context, ask Asker, spoken []exposure
 
 // conclude weighs the server's words against its behaviour. It is pure.
 func (i *Identifier) conclude(version dialogue.Answer, seen map[string]string) exposure.Service {
-	s := exposure.Service{Protocol: DNS, Confidence: exposure.High, How: "answered a DNS question"}
+	s := exposure.Service{Protocol: DNS, Confidence: exposure.High, How: "a DNS answer"}
 	p, behaves := recognise(seen)
 	said, words := i.words(version)
 	if words {

@@ -12,6 +12,9 @@ import (
 	"reconshield/internal/intel/recog"
 )
 
+// bindStatistics is how BIND's statistics channel names itself.
+const bindStatistics = "libisc"
+
 // page asks for the start page in plain HTTP.
 func (i *Identifier) page(ctx context.Context, t exposure.Target) (exposure.Service, string) {
 	c, closing, err := i.connect(ctx, t, i.opts.Answer)
@@ -41,7 +44,7 @@ func (i *Identifier) httpAnswer(b []byte) (exposure.Service, bool) {
 	if !regexp.MustCompile(`^HTTP/1\.[01] [1-5][0-9][0-9]`).Match(line) {
 		return exposure.Service{}, false
 	}
-	s := exposure.Service{Protocol: HTTP, Confidence: exposure.High, How: "answered an HTTP request", Banner: clip(bytes.TrimSpace(line))}
+	s := exposure.Service{Protocol: HTTP, Confidence: exposure.High, How: "an HTTP answer", Banner: clip(bytes.TrimSpace(line))}
 	head, body := rest, []byte(nil)
 	if at := bytes.Index(rest, []byte("\r\n\r\n")); at >= 0 {
 		head, body = rest[:at], rest[at:]
@@ -53,6 +56,9 @@ func (i *Identifier) httpAnswer(b []byte) (exposure.Service, bool) {
 		case "server":
 			i.fingerprint(&s, recog.HTTPServer, value)
 			s.Details = append(s.Details, "server "+value)
+			if value == bindStatistics {
+				s.Name = "BIND 9 statistics"
+			}
 			if s.Name == "" {
 				s.Name = value
 			}

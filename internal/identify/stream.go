@@ -63,7 +63,7 @@ func (i *Identifier) askOver(c net.Conn) (exposure.Service, string) {
 	body := make([]byte, min(int(binary.BigEndian.Uint16(head[:])), maxRead))
 	n, err := io.ReadFull(c, body)
 	if err == nil && dnswire.Answers(body, query) {
-		s := exposure.Service{Protocol: DNS, Confidence: exposure.High, How: "answered a DNS question"}
+		s := exposure.Service{Protocol: DNS, Confidence: exposure.High, How: "a DNS answer"}
 		return s, ""
 	}
 	// Not DNS: the two bytes were the beginning of something else.
@@ -118,7 +118,7 @@ func (i *Identifier) inside(ctx context.Context, t exposure.Target, c net.Conn, 
 	if expected || alpn == "" && t.Port == dnsPort {
 		_ = c.SetDeadline(time.Now().Add(i.opts.Answer / 2))
 		if inner, note := i.askOver(c); note == "" && inner.Protocol == DNS {
-			s.Protocol, s.How = DoT, "answered a DNS question inside TLS"
+			s.Protocol, s.How = DoT, "a DNS answer inside TLS"
 			return
 		}
 		if expected {
@@ -136,7 +136,7 @@ func (i *Identifier) inside(ctx context.Context, t exposure.Target, c net.Conn, 
 		c = fresh
 	}
 	if page, ok := i.request(c, t); ok {
-		page.Protocol, page.How = HTTPS, "answered an HTTP request inside TLS"
+		page.Protocol, page.How = HTTPS, "an HTTP answer inside TLS"
 		page.Details = append(s.Details, page.Details...)
 		*s = page
 	}

@@ -60,11 +60,16 @@ func dnsEcho(c net.Conn) {
 	}
 }
 
-func webPage(c net.Conn) {
-	b := make([]byte, 1024)
-	n, _ := c.Read(b)
-	if strings.HasPrefix(string(b[:n]), "GET / HTTP/1.1\r\n") {
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nServer: lab\r\n\r\n<title>page</title>")
+func webPage(c net.Conn) { pageBy("lab")(c) }
+
+// pageBy is a web server of that name.
+func pageBy(name string) func(net.Conn) {
+	return func(c net.Conn) {
+		b := make([]byte, 1024)
+		n, _ := c.Read(b)
+		if strings.HasPrefix(string(b[:n]), "GET / HTTP/1.1\r\n") {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nServer: "+name+"\r\n\r\n<title>page</title>")
+		}
 	}
 }
 
@@ -135,6 +140,25 @@ func TestTCP(t *testing.T) {
 					t.Errorf("%+v, want %s with %q", s, c.protocol, c.detail)
 				}
 			})
+		}
+	}
+}
+
+// TestHowReads: reports say "proven by" before How.
+func TestHowReads(t *testing.T) {
+	for _, c := range []struct {
+		serve     func(net.Conn)
+		name, how string
+	}{
+		{pageBy("libisc"), "BIND 9 statistics", "an HTTP answer"},
+		{webPage, "lab", "an HTTP answer"},
+		{overTLS(t, webPage, "http/1.1"), "lab", "an HTTP answer inside TLS"},
+		{dnsEcho, "", "a DNS answer"},
+		{overTLS(t, dnsEcho, "dot"), "", "a DNS answer inside TLS"},
+	} {
+		s := New(&net.Dialer{}, nil, recog.New(), quick()).TCP(t.Context(), serveTCP(t, "127.0.0.1", c.serve))
+		if s.Name != c.name || s.How != c.how {
+			t.Errorf("%q proven by %q, want %q by %q", s.Name, s.How, c.name, c.how)
 		}
 	}
 }

@@ -83,9 +83,9 @@ func (i *Identifier) datagramDNS(ctx context.Context, t exposure.Target) (exposu
 	if !r.Answered() {
 		return exposure.Service{}, false
 	}
-	s := exposure.Service{Protocol: DNS, Confidence: exposure.High, How: "answered a DNS question"}
+	s := exposure.Service{Protocol: DNS, Confidence: exposure.High, How: "a DNS answer"}
 	if t.Port == mdnsPort {
-		s.Protocol, s.How = "mdns", "answered a unicast multicast-DNS question"
+		s.Protocol, s.How = "mdns", "a unicast multicast-DNS answer"
 	}
 	if r.From.IsValid() && r.From.Addr().Unmap() != t.Addr.Unmap() {
 		s.Details = append(s.Details, "the answer came from "+r.From.String())
