@@ -21,7 +21,7 @@ func TestRecommendedRuleClosesThePort(t *testing.T) {
 		firewall string
 		load     func(t *testing.T, h *lab.Host, addr netip.Addr, lines string)
 	}{
-		{"nftables", func(t *testing.T, h *lab.Host, _ netip.Addr, lines string) { h.NFT(t, lines) }},
+		{"nftables", loadNftables},
 		{"iptables", loadIptables},
 	}
 	for _, tt := range tests {
@@ -58,6 +58,11 @@ func ruleFor(t *testing.T, f exposure.Finding, firewall string) string {
 	}
 	t.Fatalf("%s has no rule for %s", f.ID, firewall)
 	return ""
+}
+
+func loadNftables(t *testing.T, h *lab.Host, _ netip.Addr, lines string) {
+	t.Helper()
+	h.NFT(t, lines)
 }
 
 func loadIptables(t *testing.T, h *lab.Host, addr netip.Addr, lines string) {
