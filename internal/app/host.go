@@ -82,10 +82,10 @@ func (h *host) observe(ctx context.Context, via exposure.Transport, port uint16)
 		}
 		none := exposure.Observation{
 			Target: exposure.Target{Addr: h.addr, Transport: via.Base(), Port: port},
-			State:  exposure.Unmeasured, Reason: exposure.ReasonCancelled, Detail: "not asked in this run",
+			State:  exposure.Unmeasured, Reason: exposure.ReasonNotAsked,
 		}
 		if h.asked.Contains(via.Base(), port) {
-			none.Detail = "the run ended before it was measured"
+			none.Reason, none.Detail = exposure.ReasonCancelled, "the run ended before it was measured"
 		}
 		if over {
 			return none

@@ -8,14 +8,10 @@ import (
 	"reconshield/internal/exposure"
 )
 
-// notAsked is the Detail of an observation of a port that the run was not told
-// to measure.
-const notAsked = "not asked in this run"
-
 // unasked reports whether the port was not to be measured in this run; other
 // ports are Unmeasured because measuring failed.
 func unasked(o exposure.Observation) bool {
-	return o.State == exposure.Unmeasured && o.Detail == notAsked
+	return o.State == exposure.Unmeasured && o.Reason == exposure.ReasonNotAsked
 }
 
 // whyUnmeasured says why there is no observation of the port, and what to do.

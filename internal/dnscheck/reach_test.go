@@ -22,7 +22,7 @@ func TestWhyUnmeasured(t *testing.T) {
 		seen exposure.Observation
 		want string
 	}{
-		{seenAt("udp", 5353, "unmeasured", "cancelled", "not asked in this run"), "udp/5353 was not measured: add it with --ports"},
+		{seenAt("udp", 5353, "unmeasured", "not-asked", ""), "udp/5353 was not measured: add it with --ports"},
 		{seenAt("tcp", 853, "unmeasured", "no-route", "network is unreachable"), "tcp/853 could not be measured (no-route, network is unreachable): mend that and run again"},
 		{seenAt("tcp", 853, "unmeasured", "local-error", ""), "tcp/853 could not be measured (local-error): mend that and run again"},
 		{seenAt("tcp", 853, "unmeasured", "cancelled", ""), "tcp/853 could not be measured (cancelled): mend that and run again"},
@@ -43,7 +43,7 @@ func TestJudgeNoDatagrams(t *testing.T) {
 		{seenAt("udp", 53, "closed", "icmp-port-unreachable", ""), "does not apply: udp/53 is closed"},
 		{seenAt("udp", 53, "open|filtered", "timeout", ""), "udp/53 gave no answer"},
 		{seenAt("udp", 53, "filtered", "icmp-admin-prohibited", ""), "udp/53 is filtered (icmp-admin-prohibited); assess it from a network that reaches it"},
-		{seenAt("udp", 53, "unmeasured", "cancelled", "not asked in this run"), "udp/53 was not measured: add it with --ports"},
+		{seenAt("udp", 53, "unmeasured", "not-asked", ""), "udp/53 was not measured: add it with --ports"},
 		{seenAt("udp", 53, "unmeasured", "no-route", ""), "udp/53 could not be measured (no-route): mend that and run again"},
 		{seenAt("udp", 53, "open", "udp-response", ""), "no DNS was proven on udp/53"},
 		{seenAt("udp", 53, "unmeasured", "", "ports were not measured in this run"), "no DNS was proven on udp/53"},
@@ -79,7 +79,7 @@ func TestUnmeasuredPortsSayWhy(t *testing.T) {
 	t.Parallel()
 	var said []string
 	for _, o := range judgeUnreachable([]exposure.Observation{
-		seenAt("tcp", 953, "unmeasured", "cancelled", notAsked), seenAt("tcp", 8953, "unmeasured", "no-route", ""), seenAt("tcp", 8952, "closed", "conn-refused", ""),
+		seenAt("tcp", 953, "unmeasured", "not-asked", ""), seenAt("tcp", 8953, "unmeasured", "no-route", ""), seenAt("tcp", 8952, "closed", "conn-refused", ""),
 	}, true) {
 		said = append(said, string(o.Status)+" "+o.Reason)
 	}

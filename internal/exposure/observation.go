@@ -34,6 +34,7 @@ const (
 	ReasonNoRoute         Reason = "no-route"
 	ReasonLocalError      Reason = "local-error"
 	ReasonCancelled       Reason = "cancelled"
+	ReasonNotAsked        Reason = "not-asked" // the run was not told to measure the port
 )
 
 // Label is a caution attached to an observation or an asset: the state is what
