@@ -22,8 +22,8 @@ deps: ## install the Debian packages the tests need
 	scripts/install-test-deps.sh
 
 .PHONY: test
-test: deps ## run every test
-	$(GO) test -timeout 20m $(TESTFLAGS) ./...
+test: deps ## run every test, one package at a time: some watch real servers by the clock
+	$(GO) test -p 1 -timeout 20m $(TESTFLAGS) ./...
 
 # Tests against real servers measure time, which the race detector distorts;
 # RACE_PKGS=./... runs them too.

@@ -45,7 +45,7 @@ func stateOf(r exposure.Reason) exposure.State {
 		exposure.ReasonTimeExceeded:
 		return exposure.Filtered
 	case exposure.ReasonDNSResponse, exposure.ReasonUDPResponse, exposure.ReasonNoRoute,
-		exposure.ReasonLocalError, exposure.ReasonCancelled:
+		exposure.ReasonLocalError, exposure.ReasonCancelled, exposure.ReasonNotAsked:
 		return exposure.Unmeasured
 	}
 	return exposure.Unmeasured

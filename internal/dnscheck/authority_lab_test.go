@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"reconshield/internal/dialogue"
 	"reconshield/internal/dnscheck"
@@ -120,11 +119,7 @@ func authorityRun(t *testing.T, addr netip.Addr, zones string, steps ...string) 
 		if err != nil {
 			t.Error(err)
 		}
-		start := time.Now()
 		ran := dnscheck.Run(t.Context(), s, checks, nil)
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("%s: %s took %s", addr, ids, took)
-		}
 		for _, r := range ran {
 			shown[r.Check.ID] = r
 		}
