@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"reconshield/internal/exposure"
-	"reconshield/internal/netset"
 	"reconshield/internal/scan"
 )
 
@@ -21,7 +20,7 @@ func (r *run) measure(ctx context.Context) error {
 	r.opts.Progress.Stage("measuring", total)
 	var before uint64
 	_, err := scan.NewConnect(r.dialer).Scan(ctx, scan.Job{
-		Addresses: r.scope.All(), Count: r.scope.Len(), Ports: portOrder(r.ports), InScope: r.scope.Contains,
+		Addresses: r.scope.All(), Count: r.scope.Len(), Ports: slices.Collect(r.ports.All()), InScope: r.scope.Contains,
 		Timeouts: attempts(r.opts.Timeout), Limiter: r.limiter, Vantage: r.opts.Vantage,
 		Progress: func(p scan.Progress) {
 			r.opts.Progress.Add(int(p.Done - before)) //nolint:gosec // a small difference
@@ -35,24 +34,6 @@ func (r *run) measure(ctx context.Context) error {
 		return fmt.Errorf("measure ports: %w", err)
 	}
 	return nil
-}
-
-// portOrder puts port 53 first, so that the checks can begin early.
-func portOrder(ports netset.PortSet) []netset.Port {
-	var out []netset.Port
-	for p := range ports.All() {
-		out = append(out, p)
-	}
-	slices.SortStableFunc(out, func(a, b netset.Port) int {
-		switch {
-		case a.Number == dnsPort && b.Number != dnsPort:
-			return -1
-		case a.Number != dnsPort && b.Number == dnsPort:
-			return 1
-		}
-		return 0
-	})
-	return out
 }
 
 // attempts spreads the patience for a port over two tries.

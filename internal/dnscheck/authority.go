@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"strings"
@@ -15,10 +16,7 @@ import (
 
 // content is the transport for questions whose answer does not depend on it.
 func (s *Session) content() exposure.Transport {
-	if s.Speaks(exposure.TCP) {
-		return exposure.TCP
-	}
-	return s.Any()
+	return cmp.Or(s.Stream(), s.Any())
 }
 
 // signedQuery asks with DNSSEC records wanted, in a size that is not fragmented.

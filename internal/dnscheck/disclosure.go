@@ -37,7 +37,7 @@ func disclosers() []string {
 func runDisclosure(ctx context.Context, s *Session) []Outcome {
 	via := s.Any()
 	if via == "" {
-		return []Outcome{notTested("", "no DNS was proven on port 53")}
+		return []Outcome{notTested("", noDNS)}
 	}
 	// The question is word for word the one that identification asks.
 	nsid := s.Ask(ctx, via, dnswire.Query{Name: ".", Type: dnswire.TypeSOA, EDNS: &dnswire.EDNS{

@@ -38,7 +38,7 @@ func foreignCheck() Check {
 
 func runForeign(ctx context.Context, s *Session) []Outcome {
 	var out []Outcome
-	for _, via := range []exposure.Transport{exposure.UDP, exposure.TCP} {
+	for _, via := range vias() {
 		if s.Speaks(via) {
 			out = append(out, pass(via, "DNS was proven on the port"))
 			continue

@@ -13,9 +13,6 @@ import (
 
 const noCollector = "it needs your collector: run `reconshield collector --zone ZONE` on a host of yours, delegate the zone to it, and pass --collector ZONE"
 
-// vias are the transports over which every server is asked for recursion.
-func vias() []exposure.Transport { return []exposure.Transport{exposure.UDP, exposure.TCP} }
-
 // resolver finds a transport over which the server itself resolves the
 // collector's names for this vantage. When there is none, ok is false and the
 // outcome says why the check cannot be carried out.
@@ -31,7 +28,7 @@ func (s *Session) resolver(ctx context.Context) (via exposure.Transport, o Outco
 		}
 	}
 	wg.Wait()
-	o = notTested("", "no DNS was proven on port 53")
+	o = notTested("", noDNS)
 	for i, v := range vias() {
 		if !s.Speaks(v) {
 			continue

@@ -104,12 +104,15 @@ func (s *Session) Speaks(via exposure.Transport) bool {
 	return slices.Contains(s.Server.Spoken, via)
 }
 
+// vias are the transports of the DNS port, the usual one first.
+func vias() []exposure.Transport { return []exposure.Transport{exposure.UDP, exposure.TCP} }
+
 // Each runs f for every transport on which DNS was proven and adds a not-tested
 // outcome for UDP or TCP where it was not.
 func (s *Session) Each(f func(via exposure.Transport) Outcome) []Outcome {
 	var wg sync.WaitGroup
-	out := make([]Outcome, 2)
-	for i, via := range []exposure.Transport{exposure.UDP, exposure.TCP} {
+	out := make([]Outcome, len(vias()))
+	for i, via := range vias() {
 		if !s.Speaks(via) {
 			out[i] = notTested(via, "no DNS was proven on "+string(via)+"/53")
 			continue
@@ -123,7 +126,7 @@ func (s *Session) Each(f func(via exposure.Transport) Outcome) []Outcome {
 // Any is the transport to use when one is enough: UDP if it speaks DNS, else
 // TCP, else empty.
 func (s *Session) Any() exposure.Transport {
-	for _, via := range []exposure.Transport{exposure.UDP, exposure.TCP} {
+	for _, via := range vias() {
 		if s.Speaks(via) {
 			return via
 		}

@@ -39,7 +39,7 @@ func runStatistics(ctx context.Context, s *Session) []Outcome {
 	via := s.Any()
 	switch {
 	case via == "":
-		return []Outcome{notTested("", "no DNS was proven on port 53")}
+		return []Outcome{notTested("", noDNS)}
 	case s.Product() != "" && s.Product() != exposure.Dnsmasq:
 		return []Outcome{notTested(via, "does not apply: "+s.Product().Name()+" has no such names")}
 	}
