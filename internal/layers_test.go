@@ -39,7 +39,8 @@ func (l layer) String() string {
 func layers() map[string]layer {
 	return map[string]layer{
 		"atlas": values, "dialogue": values, "dnswire": values, "exchange": values, "exposure": values,
-		"firewall": values, "intel": values, "netset": values, "nonce": values, "packet": values, "policy": values,
+		"firewall": values, "intel": values, "netset": values, "nonce": values,
+		"packet": values, "payload": values, "policy": values, "probe": values,
 
 		"dnscheck": engines, "identify": engines, "monitor": engines, "scan": engines, "traffic": engines,
 
@@ -50,7 +51,7 @@ func layers() map[string]layer {
 
 		"app": app,
 
-		"lab": scenery,
+		"bench": scenery, "lab": scenery,
 	}
 }
 

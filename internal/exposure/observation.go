@@ -30,6 +30,8 @@ const (
 	ReasonProtoUnreach    Reason = "icmp-protocol-unreachable"
 	ReasonAdminProhibited Reason = "icmp-admin-prohibited"
 	ReasonTimeExceeded    Reason = "icmp-time-exceeded"
+	ReasonEchoReply       Reason = "echo-reply"
+	ReasonNoNeighbour     Reason = "no-neighbour" // nobody answers ARP or neighbour solicitations for the address
 	ReasonTimeout         Reason = "timeout"
 	ReasonNoRoute         Reason = "no-route"
 	ReasonLocalError      Reason = "local-error"

@@ -1,5 +1,6 @@
 // Package netset holds what a scan is allowed to touch: target expressions,
-// the scope they resolve to, and sets of ports.
+// the scope they resolve to, sets of ports, and the part of them that one of
+// several runs takes on.
 //
 // Everything here is a value. The package opens no socket and no file and does
 // not resolve names by itself: Spec.Resolve asks a function it is given. It
@@ -11,12 +12,22 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"strconv"
 )
 
 // DefaultLimit is the number of addresses a scope may hold unless the caller
 // sets another limit: one IPv4 /16.
 const DefaultLimit uint64 = 65536
+
+// Limits for a sweep, which holds a few bits an address and works through any
+// number of them in time. All of IPv4 is below ScanLimit. No IPv6 network is
+// worth sweeping beyond ScanLimitIPv6: at a million packets a second a /64
+// takes half a million years.
+const (
+	ScanLimit     uint64 = 1 << 40
+	ScanLimitIPv6 uint64 = 1 << 32
+)
 
 // Bounds on input that may come from a file somebody else wrote.
 const (
@@ -43,9 +54,15 @@ type TooManyError struct {
 	Count *big.Int
 	// Limit is the largest number that would have been accepted.
 	Limit uint64
+	// IPv6 says that Count and Limit are of IPv6 addresses alone.
+	IPv6 bool
 }
 
 func (e *TooManyError) Error() string {
+	if e.IPv6 {
+		return fmt.Sprintf("%s: %s IPv6 addresses in scope, the limit is %d; IPv6 networks are too large to sweep, name addresses or prefixes from /%d on",
+			ErrTooMany, e.Count, e.Limit, 129-bits.Len64(e.Limit))
+	}
 	return fmt.Sprintf("%s: %s in scope, the limit is %d; name smaller prefixes or raise the limit (--max-addresses)",
 		ErrTooMany, e.Count, e.Limit)
 }

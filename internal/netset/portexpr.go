@@ -9,54 +9,108 @@ import (
 	"reconshield/internal/exposure"
 )
 
-// ParsePorts reads a list of ports separated by commas:
+// Names gives the ports that a service is known by, nil for a name that it does
+// not know. Names are asked for in lower case.
+type Names func(service string) []Port
+
+// ParsePorts is ParsePortsNamed with the names of ServicePorts.
+func ParsePorts(expr string) (PortSet, error) {
+	return ParsePortsNamed(expr, ServicePorts)
+}
+
+// ParsePortsNamed reads a list of ports separated by commas:
 //
-//	53   1-1024        numbers and ranges, UDP and TCP both
+//	53   1-1024        numbers and ranges, TCP and UDP both
 //	T:53,853,U:53      T: (TCP) and U: (UDP) hold up to the next of them
 //	53/udp   443/tcp   one number or range over one transport
+//	all   T:all        0-65535
 //	dns   T:dns        a group, with a prefix of its own only that transport
-//	all                1-65535
+//	top100   U:top20   the first of the ports most worth a look, see TopPorts;
+//	                   without a prefix of its own those of TCP
+//	ssh   U:https      a service, over the transports it is known for, with a
+//	                   prefix of its own only over that one
 //
-// The prefix may also be written tcp: or udp:. The error names the part that
-// cannot be used. An empty list is an error.
-func ParsePorts(expr string) (PortSet, error) {
+// The prefix may also be written tcp: or udp:. Groups and services bring their
+// transports along: a prefix further up the list does not change them. The
+// error names the part that cannot be used. An empty list is an error. A nil
+// names knows no service.
+func ParsePortsNamed(expr string, names Names) (PortSet, error) {
 	if len(expr) > 16*MaxExpression {
 		return PortSet{}, fmt.Errorf("ports: list is longer than %d bytes", 16*MaxExpression)
 	}
-	var s PortSet
-	sticky := both()
+	list := portList{names: names, sticky: both()}
 	for part := range strings.SplitSeq(expr, ",") {
 		part = strings.ToLower(strings.TrimSpace(part))
-		transports, rest, err := cutTransport(part)
-		if err != nil {
+		if err := list.add(part); err != nil {
 			return PortSet{}, fmt.Errorf("ports %s: %w", quote(part), err)
-		}
-		if transports != nil && !strings.Contains(part, "/") {
-			sticky = transports
-		}
-		if group, ok := portGroup(rest); ok {
-			if transports == nil {
-				transports = both()
-			}
-			for _, t := range transports {
-				only := group.Only(t)
-				s.tcp = append(s.tcp, only.tcp...)
-				s.udp = append(s.udp, only.udp...)
-			}
-			continue
-		}
-		if transports == nil {
-			transports = sticky
-		}
-		r, err := parseSpan(rest)
-		if err != nil {
-			return PortSet{}, fmt.Errorf("ports %s: %w", quote(part), err)
-		}
-		for _, t := range transports {
-			s.add(t, r)
 		}
 	}
-	return s.normal(), nil
+	return list.set.normal(), nil
+}
+
+// portList is a list of ports on its way in.
+type portList struct {
+	names  Names
+	set    PortSet
+	sticky []exposure.Transport // of the numbers that name none
+}
+
+// add reads one part of the list.
+func (l *portList) add(part string) error {
+	transports, rest, err := cutTransport(part)
+	if err != nil {
+		return err
+	}
+	if transports != nil && !strings.Contains(part, "/") {
+		l.sticky = transports
+	}
+	named, ok, err := l.named(rest, transports)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		l.set.tcp = append(l.set.tcp, named.tcp...)
+		l.set.udp = append(l.set.udp, named.udp...)
+		return nil
+	}
+	if transports == nil {
+		transports = l.sticky
+	}
+	r, err := parseSpan(rest)
+	if err != nil {
+		return err
+	}
+	for _, t := range transports {
+		l.set.add(t, r)
+	}
+	return nil
+}
+
+// named gives the ports of a group or service over the transports, all that it
+// has when they are nil. ok is false for text that is neither.
+func (l *portList) named(text string, transports []exposure.Transport) (set PortSet, ok bool, err error) {
+	if count, isTop := strings.CutPrefix(text, "top"); isTop && isDigits(count) {
+		if transports == nil {
+			transports = []exposure.Transport{exposure.TCP}
+		}
+		set, err := topPorts(count, transports[0])
+		return set, true, err
+	}
+	whole, ok := portGroup(text)
+	if !ok && l.names != nil && text != "all" {
+		ports := l.names(text)
+		whole, ok = NewPortSet(ports...), len(ports) > 0
+	}
+	if !ok || transports == nil {
+		return whole, ok, nil
+	}
+	for _, t := range transports {
+		set = set.Union(whole.Only(t))
+	}
+	if set.Len() == 0 {
+		return PortSet{}, true, fmt.Errorf("%s has no port over that transport; its ports are %s", clip(text), whole)
+	}
+	return set, true, nil
 }
 
 func both() []exposure.Transport {
@@ -86,13 +140,11 @@ func cutTransport(part string) (transports []exposure.Transport, rest string, er
 
 // parseSpan reads a number, a range or "all".
 func parseSpan(text string) (span, error) {
-	switch {
-	case text == "":
-		return span{}, errors.New("empty; name a port, a range or a group")
-	case text == "all":
-		return span{1, maxPort}, nil
-	case strings.HasPrefix(text, "top"):
-		return span{}, errors.New("there is no list of most used ports yet; use dns, all or numbers")
+	switch text {
+	case "":
+		return span{}, errors.New("empty; name a port, a range, a group or a service")
+	case "all":
+		return span{0, maxPort}, nil
 	}
 	first, second, isRange := strings.Cut(text, "-")
 	from, err := parsePort(first)
@@ -115,14 +167,24 @@ func parseSpan(text string) (span, error) {
 func parsePort(text string) (uint16, error) {
 	text = strings.TrimSpace(text)
 	if !isDigits(text) {
-		return 0, errors.New("not a port, a range or a group; groups are dns and all")
+		return 0, errors.New("not a port, a range, a group (dns, top100, all) or a known service")
 	}
 	n, err := strconv.ParseUint(text, 10, 16)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, fmt.Errorf("port %s is over %d", clip(text), maxPort)
-	case n == 0:
-		return 0, errors.New("port 0 cannot be measured; ports start at 1")
 	}
 	return uint16(n), nil
+}
+
+// topPorts gives the group "top" followed by count.
+func topPorts(count string, t exposure.Transport) (PortSet, error) {
+	ranked := TopPorts(t)
+	n, err := strconv.Atoi(count)
+	switch {
+	case err != nil || n > len(ranked):
+		return PortSet{}, fmt.Errorf("the list of top ports has %d; use top%d, a range or all", len(ranked), len(ranked))
+	case n == 0:
+		return PortSet{}, fmt.Errorf("no port at all; write top1 to top%d", len(ranked))
+	}
+	return NewPortSet(ranked[:n]...), nil
 }

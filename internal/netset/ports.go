@@ -22,7 +22,7 @@ func (p Port) String() string {
 }
 
 // PortSet is a set of ports. It is immutable and safe for concurrent use; the
-// zero value is empty. Port 0 is never a member.
+// zero value is empty. Port 0 is a port like any other.
 type PortSet struct {
 	tcp, udp []span // each sorted, without overlap, not adjacent
 }
@@ -31,13 +31,11 @@ type PortSet struct {
 type span struct{ from, to uint16 }
 
 // NewPortSet gives the set of the ports listed. A transport other than UDP and
-// TCP counts as the one it runs over; ports numbered 0 are left out.
+// TCP counts as the one it runs over.
 func NewPortSet(ports ...Port) PortSet {
 	var s PortSet
 	for _, p := range ports {
-		if p.Number > 0 {
-			s.add(p.Transport, span{p.Number, p.Number})
-		}
+		s.add(p.Transport, span{p.Number, p.Number})
 	}
 	return s.normal()
 }
@@ -97,9 +95,11 @@ func (s PortSet) Only(t exposure.Transport) PortSet {
 // UDP and TCP by the one it runs over.
 func (s PortSet) Contains(t exposure.Transport, port uint16) bool {
 	only := s.Only(t)
-	for _, r := range slices.Concat(only.tcp, only.udp) {
-		if r.from <= port && port <= r.to {
-			return true
+	for _, spans := range [...][]span{only.tcp, only.udp} {
+		for _, r := range spans {
+			if r.from <= port && port <= r.to {
+				return true
+			}
 		}
 	}
 	return false

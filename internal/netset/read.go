@@ -2,6 +2,7 @@ package netset
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,9 +12,20 @@ import (
 // ReadTargets reads target expressions from a file, one a line. Empty lines
 // and text from # to the end of a line are skipped. Errors start with
 // "name:line: ". It stops at the first error and reads no line longer than
-// MaxExpression into memory. It does not close r.
+// MaxExpression into memory. It does not close r. A file that starts as JSON is
+// read by ReadResults.
 func ReadTargets(r io.Reader, name string) (Spec, error) {
-	return readAll(target, r, name)
+	buffered := bufio.NewReader(r)
+	// A short or broken file gives what there is; reading on tells the error.
+	start, _ := buffered.Peek(64)
+	trimmed := bytes.TrimPrefix(start, []byte("\ufeff"))
+	if !looksLikeJSON(trimmed) {
+		return readAll(target, buffered, name)
+	}
+	if _, err := buffered.Discard(len(start) - len(trimmed)); err != nil {
+		return Spec{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return ReadResults(buffered, name)
 }
 
 // ReadExclusions is ReadTargets for the expressions of ParseExclusions.

@@ -64,6 +64,20 @@ func TestReadExclusions(t *testing.T) {
 	if err != nil || s.Empty() {
 		t.Errorf("wide exclusion: %v, %v", s, err)
 	}
+	const file = "# not ours\n\n192.0.2.8/29 # printers\r\n192.0.2.1-3\n ns1.example.net\n2001:db8::/127\n192.0.2.5"
+	s, err = ReadExclusions(strings.NewReader(file), "out.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := resolve(t, mustParse(t, "192.0.2.0/28 192.0.2.52-53 2001:db8::/126").Without(s))
+	if got := join(slices.Collect(left.All())); got != "192.0.2.0 192.0.2.4 192.0.2.6 192.0.2.7 192.0.2.52 2001:db8::2 2001:db8::3" {
+		t.Errorf("left are %s", got)
+	}
+	// A result says where something is open; it is no list of what to spare.
+	_, err = ReadExclusions(strings.NewReader(`{"address":"192.0.2.1","state":"open"}`), "out.txt")
+	if err == nil {
+		t.Error("a result was taken as exclusions")
+	}
 	_, err = ReadExclusions(strings.NewReader("10.0.0\n"), "out.txt")
 	if err == nil || !strings.HasPrefix(err.Error(), `out.txt:1: exclusion "10.0.0": `) {
 		t.Errorf("error = %v", err)

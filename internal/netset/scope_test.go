@@ -99,6 +99,51 @@ func TestResolveErrorsWrap(t *testing.T) {
 	}
 }
 
+// The limits of a sweep: all of IPv4, and no IPv6 network that has no end.
+func TestScanLimits(t *testing.T) {
+	const tooMany = "too many addresses: %s IPv6 addresses in scope, the limit is 4294967296; IPv6 networks are too large to sweep, name addresses or prefixes from /96 on"
+	tests := []struct {
+		in   string
+		n    uint64
+		many string
+	}{
+		{"10.0.0.0/8", 1 << 24, ""},
+		{"1.0.0.0-126.255.255.255 128.0.0.0-223.255.255.255", 222 << 24, ""},
+		{"10.0.0.0/8 2001:db8::/96", 1<<24 + 1<<32, ""},
+		{"2001:db8::/96 2001:db9::1", 0, "4294967297"},
+		{"192.0.2.1 2001:db8::/64", 0, "18446744073709551616"},
+	}
+	for _, tt := range tests {
+		s := mustParse(t, tt.in)
+		s.Limit, s.LimitIPv6 = ScanLimit, ScanLimitIPv6
+		scope, err := s.Resolve(t.Context(), nil)
+		if tt.many != "" {
+			if want := strings.ReplaceAll(tooMany, "%s", tt.many); err == nil || err.Error() != want || !errors.Is(err, ErrTooMany) {
+				t.Errorf("%s: error = %v, want %s", tt.in, err, want)
+			}
+			continue
+		}
+		if err != nil || scope.Len() != tt.n {
+			t.Errorf("%s: %d addresses, %v", tt.in, scope.Len(), err)
+		}
+	}
+	s := mustParse(t, "2001:db8::/95 10.0.0.0/8")
+	s.LimitIPv6 = 1 << 33
+	if _, err := s.Resolve(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "the limit is 65536; name smaller") {
+		t.Errorf("the limit of all addresses no longer counts: %v", err)
+	}
+}
+
+// First and last addresses of a prefix may be hosts.
+func TestNetworkAndBroadcastAddressesCount(t *testing.T) {
+	scope := resolve(t, mustParse(t, "192.0.2.0/24"))
+	for _, text := range []string{"192.0.2.0", "192.0.2.255"} {
+		if !scope.Contains(netip.MustParseAddr(text)) {
+			t.Errorf("%s is missing", text)
+		}
+	}
+}
+
 func TestResolveLooksUpOnce(t *testing.T) {
 	var calls atomic.Int32
 	lookup := func(ctx context.Context, host string) ([]netip.Addr, error) {

@@ -16,6 +16,9 @@ type Spec struct {
 	// Limit is the largest number of addresses Resolve accepts after
 	// exclusions; 0 means DefaultLimit.
 	Limit uint64
+	// LimitIPv6 is the largest number of IPv6 addresses among them; 0 means
+	// that only Limit counts.
+	LimitIPv6 uint64
 	// Warnings lists odd but usable expressions in the order they were given.
 	Warnings []Warning
 
@@ -40,7 +43,7 @@ func (s Spec) Hosts() []string {
 }
 
 // And gives what either asks for, minus what either excludes, under the
-// receiver's limit.
+// receiver's limits.
 func (s Spec) And(other Spec) Spec {
 	s.entries = slices.Concat(s.entries, other.entries)
 	s.excluded = slices.Concat(s.excluded, other.excluded)
@@ -62,7 +65,7 @@ func (s Spec) Without(excluded Spec) Spec {
 type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
 // Resolve looks up the host names, takes away the exclusions and checks the
-// limit. A host name adds its addresses only. Each name is looked up once, a
+// limits. A host name adds its addresses only. Each name is looked up once, a
 // few at a time; the error is for the first name, in the order given, that
 // does not resolve or resolves to an address that cannot be scanned. Other
 // errors wrap ErrNoTargets or ErrTooMany. A nil lookup is fine when there are
@@ -72,7 +75,7 @@ func (s Spec) Resolve(ctx context.Context, lookup func(context.Context, string) 
 		return Scope{}, fmt.Errorf("%w: name an address, prefix, range or host name", ErrNoTargets)
 	}
 	answers := lookupAll(ctx, lookup, s.Hosts())
-	scope := Scope{singles: map[netip.Addr]bool{}, names: map[netip.Addr][]string{}}
+	scope := contents{singles: map[netip.Addr]bool{}, names: map[netip.Addr][]string{}}
 	var set netipx.IPSetBuilder
 	named := map[string]bool{}
 	for _, e := range s.entries {
@@ -109,7 +112,7 @@ func (s Spec) Resolve(ctx context.Context, lookup func(context.Context, string) 
 			set.Remove(addr)
 		}
 	}
-	return scope.finish(&set, s.Limit)
+	return scope.finish(&set, s)
 }
 
 // answer is the outcome of one look-up.

@@ -85,29 +85,3 @@ type Job struct {
 	// Progress is called now and then and at the end, not concurrently.
 	Progress func(Progress)
 }
-
-// Progress tells how far a scan is.
-type Progress struct {
-	Targets  uint64 // in all; 0 when unknown
-	Done     uint64 // verdicts given
-	Sent     uint64 // attempts that left this machine
-	Answered uint64 // verdicts that rest on an answer
-	Open     uint64
-}
-
-// Summary is the account of a scan.
-type Summary struct {
-	Mode          string // "connect"
-	Targets       uint64 // verdicts given
-	Sent          uint64 // attempts that left this machine
-	Retransmitted uint64 // of these, repetitions
-	Answered      uint64 // verdicts that rest on an answer, be it a refusal
-	Open          uint64
-	Unmeasured    uint64
-	OutOfScope    uint64 // addresses that InScope kept from being asked
-	Concurrency   int    // bound on probes at once
-	Started       time.Time
-	Duration      time.Duration
-	Partial       bool     // cancelled before the end
-	Notes         []string // what limited the scan, one line each
-}

@@ -1,0 +1,209 @@
+package scan
+
+import (
+	"slices"
+	"time"
+
+	"reconshield/internal/probe"
+)
+
+// hostNote is what is known of a host that has answered.
+type hostNote struct {
+	heard        uint32
+	unreachables uint32 // UDP ports it said are closed
+	proven, lost uint16 // its sentinels
+	canary       probe.Probe
+	lane         *lane // when it is asked by itself
+	limited      bool  // its silence may come from a limit
+}
+
+// isCareful reports a host that has a lane of its own.
+func (s *sweep) isCareful(host uint64) bool {
+	return len(s.lanes) > 1 && s.laneOf(host).careful
+}
+
+func (s *sweep) laneOf(host uint64) *lane {
+	if len(s.lanes) > 1 {
+		if n := s.hosts[host]; n != nil && n.lane != nil {
+			return n.lane
+		}
+	}
+	return s.lanes[0]
+}
+
+// sentinelDue reports that the lane should ask a target that is known to answer.
+func (s *sweep) sentinelDue(l *lane) bool {
+	const (
+		share = 32 // one packet in so many
+		alert = 8  // while answers are being lost
+		few   = 4  // an epoch, however short
+	)
+	w, p := l.watch, l.pacer
+	if len(w.slots) == 0 {
+		return false
+	}
+	if l.careful {
+		// While most probes are answered, they show themselves that the host
+		// keeps up; silence has to be told from a used-up allowance.
+		every := share
+		if p.proven < p.sent*3/4 {
+			every = 2
+		}
+		return l.sinceSentinel >= every
+	}
+	sent := int(w.sent - l.epochSentinels) //nolint:gosec // a small difference
+	if p.ramp && !p.topped && sent < few {
+		return p.sent > sent
+	}
+	if p.loss > tolerable {
+		return p.sent >= (sent+1)*alert
+	}
+	return p.sent >= (sent+1)*share
+}
+
+// expire gives up sentinels that have been due for too long.
+func (s *sweep) expire(l *lane, now time.Duration) {
+	p := l.pacer
+	soon := max(time.Millisecond, 3*p.meanRTT)
+	var limited []uint64
+	l.watch.expire(now, soon, p.patience(), func(c *sentinel, lost bool) {
+		n := s.hosts[c.host]
+		if !lost {
+			p.verified(c.sentAt)
+			if n != nil {
+				n.proven++
+			}
+			return
+		}
+		p.missed(c.sentAt)
+		s.summary.SentinelsLost++
+		l.streak++
+		if l.silentFor == 0 {
+			l.silentFor, l.rateBefore = now, p.rate
+		}
+		if n != nil {
+			n.lost++
+			if !l.careful && s.limits(n) {
+				limited = append(limited, c.host)
+			}
+		}
+	})
+	for _, host := range limited {
+		if n := s.hosts[host]; n.lane == nil {
+			s.detach(host, n, now)
+		}
+	}
+}
+
+// limits reports a host that loses answers while the others keep theirs.
+func (s *sweep) limits(n *hostNote) bool {
+	const (
+		least = 4
+		share = 3 // one in so many lost
+	)
+	if n.lane != nil || n.lost < least || n.lost*share < n.lost+n.proven || len(s.hosts) < 2 {
+		return false
+	}
+	var proven, lost int
+	for _, c := range s.lanes[0].watch.slots {
+		if other := s.hosts[c.host]; other != nil && other != n {
+			proven += int(other.proven)
+			lost += int(other.lost)
+		}
+	}
+	return proven >= enoughProven && lost*share*4 < proven+lost
+}
+
+// detach gives a host a lane of its own, for all that it has not answered.
+func (s *sweep) detach(host uint64, n *hostNote, now time.Duration) *lane {
+	const start = 20 // packets a second
+	l := &lane{careful: true, host: host, watch: newWatch(s.Seed + host), pacer: s.newPacer(start)}
+	l.pacer.floor, l.pacer.began, l.pacer.refilled = leastRate, now, now
+	main := s.lanes[0]
+	for _, c := range main.watch.slots {
+		if c.host == host {
+			l.watch.adopt(c)
+		}
+	}
+	main.watch.forget(host)
+	main.pacer.lost, main.pacer.proven = 0, 0
+	n.lane = l
+	for end := range s.space.ends {
+		pos, ok := s.space.position(host, end)
+		if !ok || pos < s.lo || pos-s.lo >= s.tally.n || s.tally.get(pos-s.lo) != pending {
+			continue
+		}
+		l.list = append(l.list, uint32(pos-s.lo)) //nolint:gosec // a slab has fewer than 2^28
+	}
+	slices.Sort(l.list)
+	s.lanes = append(s.lanes, l)
+	return l
+}
+
+// leastRate is the slowest a host is asked: Linux says once a second that a
+// UDP port is closed.
+const leastRate = 0.8
+
+// separate looks, after everything was asked once, for hosts that say of some
+// UDP ports that they are closed and nothing of others. When the verdict on
+// these matters, they are asked as slowly as the host answers.
+func (s *sweep) separate(now time.Duration) {
+	for host, n := range s.hosts {
+		if n.unreachables == 0 || n.lane != nil {
+			continue
+		}
+		silent := s.silentUDP(host)
+		if silent == 0 {
+			continue
+		}
+		n.limited = true
+		if s.Want == WantOpen {
+			continue
+		}
+		l := s.detach(host, n, now)
+		l.watch.consider(&probe.Reply{Probe: n.canary, Answer: probe.PortUnreachable}, host, true)
+		l.again(s.tally, s.Seed)
+	}
+}
+
+// silentUDP counts the UDP ports of a host that have not answered.
+func (s *sweep) silentUDP(host uint64) (silent int) {
+	for end, e := range s.space.ends {
+		if e.kind != probe.UDP {
+			continue
+		}
+		pos, ok := s.space.position(host, end)
+		if ok && pos >= s.lo && pos-s.lo < s.tally.n && s.tally.get(pos-s.lo) == pending {
+			silent++
+		}
+	}
+	return silent
+}
+
+// stalls reports that the lane waits because nothing is answered any more,
+// though it was: then only sentinels are asked. It gives the lane up when that
+// has lasted.
+func (s *sweep) stalls(l *lane, now time.Duration) bool {
+	const inARow = 24
+	if l.careful || l.streak < inARow || now-l.silentFor < time.Second {
+		return false
+	}
+	if now-l.silentFor >= s.Outage {
+		s.broken = "nothing has been answered any more for " + s.Outage.String() +
+			": the link, the target or a firewall on the way stopped; what was not measured is reported as such"
+		l.ended, l.done = true, true
+		l.waiting, l.prepared = nil, nil
+		return false
+	}
+	l.stalled = true
+	if c := l.watch.pick(now); c != nil && now-l.lastCry >= longestPause {
+		l.lastCry = now
+		l.watch.left(c, now, l.cursor)
+		if _, err := s.wire.Send([]probe.Probe{c.target}); err == nil {
+			s.summary.Sent++
+			s.summary.Sentinels++
+		}
+	}
+	l.pacer.refilled, l.pacer.starved = now, true
+	return true
+}

@@ -1,0 +1,113 @@
+package scan
+
+import "math"
+
+// Passes that a sweep makes by itself: everything silent is asked twice, and
+// more often as long as answers are being lost.
+const (
+	fewestPasses = 2
+	mostPasses   = 16
+)
+
+// worthAnother decides, when the answers to a pass are there, whether the
+// silent targets should be asked once more, and notes how many targets the
+// passes so far are estimated to have missed.
+func (s *sweep) worthAnother(l *lane) bool {
+	passes := l.pass + 1
+	loss, measured := l.passLoss()
+	if l.careful {
+		return s.worthCare(l, loss, measured)
+	}
+	l.missing = missingAfter(s.inSlab[:], passes, loss, measured)
+	var answered float64
+	for _, n := range s.inSlab {
+		answered += float64(n)
+	}
+	switch {
+	case s.tally.left == 0:
+		l.missing = 0
+		return false
+	case s.Retries >= 0:
+		return l.pass < s.Retries
+	case passes < fewestPasses:
+		return true
+	}
+	const atMost, share = 0.05, 1e-6
+	return passes < mostPasses && l.missing > atMost+share*answered
+}
+
+// worthCare decides for a careful lane.
+func (s *sweep) worthCare(l *lane, loss float64, measured bool) bool {
+	const (
+		atMost   = 0.05
+		unknown  = 0.5 // the loss of a pass that was too short to tell
+		leastOne = 0.01
+	)
+	left := 0
+	for _, i := range l.list {
+		if s.tally.get(uint64(i)) == pending {
+			left++
+		}
+	}
+	if !measured {
+		loss = unknown
+		if sent := l.watch.sent - l.passSent; sent > 0 && l.watch.lost == l.passLost {
+			loss = 1 / float64(sent+2) //nolint:mnd // the rule of succession
+		}
+	}
+	if l.pass == 0 || l.unheard == 0 {
+		l.unheard = 1
+	}
+	l.unheard *= max(loss, leastOne)
+	q := min(loss, 0.95) //nolint:mnd // bounds what cannot be told
+	l.missing = min(float64(left), max(l.unheard*float64(left), float64(l.found)*q/(1-q)))
+	l.found = 0
+	if left == 0 {
+		return false
+	}
+	if s.Retries >= 0 && l.pass > s.Retries {
+		return false
+	}
+	return l.missing > atMost && l.pass < 2*mostPasses
+}
+
+// missingAfter estimates how many targets would have answered and were not
+// heard: from how many answered only to a repetition, as if every packet had
+// the same chance to be lost, and from the loss that sentinels measured in the
+// last pass, where that says more.
+func missingAfter(byAttempt []uint64, passes int, lastLoss float64, measured bool) float64 {
+	var all, repeats float64
+	for k, n := range byAttempt {
+		all += float64(n)
+		repeats += float64(k) * float64(n)
+	}
+	if all == 0 {
+		return 0
+	}
+	p := math.Pow(repeats/(all+repeats), float64(passes))
+	missing := all * p / max(1-p, 0.01) //nolint:mnd // bounds what cannot be told
+	if !measured {
+		return missing
+	}
+	const most = 0.95
+	last := byAttempt[min(passes, len(byAttempt))-1]
+	q := min(lastLoss, most)
+	return max(missing, float64(last)*q/(1-q))
+}
+
+// completeness is the share of the answerable targets that were heard.
+func (s *Summary) completeness() float64 {
+	answered := float64(s.Answered)
+	missing := s.Missing
+	if s.Unmeasured > 0 {
+		measured := float64(s.Targets - s.Unmeasured)
+		if measured == 0 || answered == 0 {
+			return 0
+		}
+		missing += float64(s.Unmeasured) * answered / measured
+	}
+	if answered == 0 {
+		return math.NaN()
+	}
+	return answered / (answered + missing)
+}

@@ -1,0 +1,292 @@
+package scan
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"net/netip"
+	"time"
+
+	"reconshield/internal/probe"
+)
+
+// Journal keeps records for a sweep that may be killed. Append makes a record
+// durable before long; a record that a crash cut short must not come back.
+type Journal interface {
+	Append(record []byte) error
+	// Records gives what was appended, by this sweep and by the one that it
+	// continues, oldest first.
+	Records() iter.Seq[[]byte]
+}
+
+// ErrOtherScan reports a journal that belongs to another survey.
+var ErrOtherScan = errors.New("the checkpoint belongs to a scan of other targets, ports, seed or shard; use the same ones, or another file")
+
+// Kinds of records, their first byte. All numbers are unsigned varints.
+const (
+	recordSurvey  = 's' // what is being scanned, as a digest
+	recordAnswers = 'a' // positions and what was heard
+	recordCursor  = 'c' // how far the order was walked
+)
+
+// identity is a digest of all that decides which target has which position.
+func (s *sweep) identity() []byte {
+	h := sha256.New()
+	var b []byte
+	for _, n := range []uint64{s.Seed, uint64(s.Shard.Index), uint64(s.Shard.Of), s.Addresses.Len(), uint64(len(s.space.ends))} { //nolint:gosec // small
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	for _, e := range s.space.ends {
+		b = append(b, byte(e.kind), byte(e.port>>8), byte(e.port))
+	}
+	h.Write(b)
+	// Two sets of as many addresses differ at some of these, or are taken to
+	// be the same: most sets are few ranges.
+	const samples = 1024
+	n := s.Addresses.Len()
+	for i := range min(n, samples) {
+		a := s.Addresses.At(i * max(1, n/samples)).As16()
+		h.Write(a[:])
+	}
+	if n > 0 {
+		a := s.Addresses.At(n - 1).As16()
+		h.Write(a[:])
+	}
+	return h.Sum([]byte{recordSurvey})
+}
+
+// resume takes up what the journal holds.
+func (s *sweep) resume() error {
+	if s.Journal == nil {
+		return nil
+	}
+	identity := s.identity()
+	known := false
+	for record := range s.Journal.Records() {
+		switch {
+		case len(record) == 0:
+		case record[0] == recordSurvey:
+			if string(record) != string(identity) {
+				return ErrOtherScan
+			}
+			known = true
+		case !known:
+			return errors.New("the checkpoint does not begin as one; remove the file to start anew")
+		case record[0] == recordCursor:
+			if c, ok := parseCursor(record); ok {
+				s.lo = c.lo
+			}
+		}
+	}
+	if known {
+		return nil
+	}
+	return s.Journal.Append(identity)
+}
+
+// replay gives the verdicts that an earlier run found, those of earlier slabs
+// too when this is the first, and puts the main lane where that run was.
+func (s *sweep) replay() {
+	if s.Journal == nil || s.replayed {
+		return
+	}
+	s.replayed = true
+	for record := range s.Journal.Records() {
+		switch {
+		case len(record) == 0:
+		case record[0] == recordAnswers:
+			parseAnswers(record, s.recall)
+		case record[0] == recordCursor:
+			if c, ok := parseCursor(record); ok && c.lo == s.lo {
+				s.restore(c)
+			}
+		}
+	}
+	s.recent = s.recent[:0]
+}
+
+// recall takes an answer of an earlier run.
+func (s *sweep) recall(e entry) {
+	if e.pos >= s.space.size() {
+		return
+	}
+	r := probe.Reply{Answer: e.answer, From: e.from, Protocol: e.protocol, At: e.at}
+	host := s.space.at(e.pos, &r.Probe)
+	r.Attempt = e.attempt
+	if e.pos < s.lo || e.pos-s.lo >= s.tally.n {
+		s.settledBefore(&r, e.rtt)
+		return
+	}
+	if i := e.pos - s.lo; s.tally.get(i) == pending {
+		s.inSlab[r.Attempt]++
+		s.watchFor(s.lanes[0], &r, host)
+		s.settled(i, &r, e.rtt)
+	}
+}
+
+// settledBefore gives a verdict of a slab that is done.
+func (s *sweep) settledBefore(r *probe.Reply, rtt time.Duration) {
+	state, _ := judge(r)
+	s.count(state, r.Answer)
+	s.announce(r, state, rtt)
+}
+
+func (s *sweep) restore(c cursor) {
+	l := s.lanes[0]
+	if c.pass > mostPasses || c.cursor > s.tally.n {
+		return
+	}
+	for l.pass < c.pass {
+		l.again(s.tally, s.Seed)
+	}
+	l.cursor = c.cursor
+	l.waiting = l.waiting[:0]
+	for _, i := range c.held {
+		if i >= s.tally.n {
+			continue
+		}
+		o := outgoing{index: i}
+		s.space.at(s.lo+i, &o.probe)
+		o.probe.Attempt = l.attempt()
+		l.waiting = append(l.waiting, o)
+	}
+	s.summary.Sent, s.summary.Retransmitted = c.sent, c.repeated
+}
+
+// keep notes an answer for the journal.
+func (s *sweep) keep(i uint64, r *probe.Reply, rtt time.Duration) {
+	if s.Journal == nil {
+		return
+	}
+	if len(s.recent) == 0 {
+		s.recent = append(s.recent, recordAnswers)
+	}
+	s.recent = entry{s.lo + i, r.Answer, r.Attempt, rtt, r.At, r.From, r.Protocol}.append(s.recent)
+}
+
+// record writes what is new.
+func (s *sweep) record() error {
+	if len(s.recent) > 1 {
+		if err := s.Journal.Append(s.recent); err != nil {
+			return fmt.Errorf("write the checkpoint: %w", err)
+		}
+		s.recent = s.recent[:0]
+	}
+	l := s.lanes[0]
+	c := cursor{lo: s.lo, pass: l.pass, cursor: l.cursor, sent: s.summary.Sent, repeated: s.summary.Retransmitted}
+	if l.mask != 0 && l.cursor > 0 {
+		c.cursor-- // the word under way is walked again
+	}
+	for _, o := range append(l.waiting, l.prepared...) {
+		if !o.sentinel {
+			c.held = append(c.held, o.index)
+		}
+	}
+	if err := s.Journal.Append(c.append(nil)); err != nil {
+		return fmt.Errorf("write the checkpoint: %w", err)
+	}
+	return nil
+}
+
+// cursor is how far a run was.
+type cursor struct {
+	lo, cursor, sent, repeated uint64
+	pass                       int
+	held                       []uint64 // positions in the slab that were taken and not sent
+}
+
+func (c cursor) append(b []byte) []byte {
+	b = append(b, recordCursor)
+	for _, n := range []uint64{c.lo, uint64(c.pass), c.cursor, c.sent, c.repeated} { //nolint:gosec // a small number
+		b = binary.AppendUvarint(b, n)
+	}
+	for _, i := range c.held {
+		b = binary.AppendUvarint(b, i)
+	}
+	return b
+}
+
+func parseCursor(b []byte) (c cursor, ok bool) {
+	r := reader{b: b[1:]}
+	c.lo, c.pass, c.cursor, c.sent, c.repeated = r.uint(), int(r.uint()&0xff), r.uint(), r.uint(), r.uint() //nolint:gosec // masked
+	for !r.bad && len(r.b) > 0 {
+		c.held = append(c.held, r.uint())
+	}
+	return c, !r.bad
+}
+
+// entry is one answer as the journal keeps it.
+type entry struct {
+	pos      uint64
+	answer   probe.Answer
+	attempt  uint8
+	rtt      time.Duration
+	at       time.Time
+	from     netip.Addr
+	protocol string
+}
+
+func (e entry) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, e.pos)
+	b = append(b, byte(e.answer), e.attempt)
+	b = binary.AppendUvarint(b, uint64(e.rtt.Microseconds()))     //nolint:gosec // not negative
+	b = binary.AppendUvarint(b, uint64(max(0, e.at.UnixMicro()))) //nolint:gosec // not negative
+	from := e.from.AsSlice()
+	b = append(append(b, byte(len(from))), from...)
+	protocol := e.protocol[:min(len(e.protocol), 255)]
+	return append(append(b, byte(len(protocol))), protocol...)
+}
+
+// parseAnswers gives each entry of a record, as far as it is well-formed.
+func parseAnswers(b []byte, each func(entry)) {
+	r := reader{b: b[1:]}
+	for len(r.b) > 0 {
+		e := entry{pos: r.uint(), answer: probe.Answer(r.byte()), attempt: r.byte() % probe.Attempts}
+		e.rtt = time.Duration(r.uint()&(1<<40-1)) * time.Microsecond //nolint:gosec // masked
+		e.at = time.UnixMicro(int64(r.uint() & (1<<62 - 1)))         //nolint:gosec // masked
+		if from, ok := netip.AddrFromSlice(r.bytes(int(r.byte()))); ok {
+			e.from = from
+		}
+		e.protocol = string(r.bytes(int(r.byte())))
+		if r.bad || e.answer > probe.LocalError {
+			return
+		}
+		each(e)
+	}
+}
+
+// reader takes values off a record; bad tells that one was cut short.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) uint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.b, r.bad = nil, true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) byte() byte {
+	b := r.bytes(1)
+	if len(b) == 0 {
+		return 0
+	}
+	return b[0]
+}
+
+func (r *reader) bytes(n int) []byte {
+	if n > len(r.b) {
+		r.b, r.bad = nil, true
+		return nil
+	}
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}

@@ -1,0 +1,201 @@
+package scan
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"reconshield/internal/probe"
+)
+
+// sentinelAttempt marks a probe to a target that is known to answer.
+const sentinelAttempt = probe.Attempts - 1
+
+// sentinel is such a target.
+type sentinel struct {
+	target probe.Probe
+	host   uint64
+	every  time.Duration // least time between two askings
+	sentAt time.Duration // the last one
+	cursor uint64        // of the lane, then
+	asked  bool          // and its time to answer not over yet
+	heard  bool          // it has answered within that time
+	missed bool          // it has not, and still may
+}
+
+type sentinelKey struct {
+	addr netip.Addr
+	port uint16
+	kind probe.Kind
+}
+
+// watch is the set of sentinels of a lane.
+type watch struct {
+	slots []sentinel
+	index map[sentinelKey]int
+	next  int
+	queue []overdue // in the order they were asked
+	rand  *rand.Rand
+	sent  uint64
+	lost  uint64
+	late  int // overdue and not yet given up
+}
+
+type overdue struct {
+	slot int
+	at   time.Duration
+}
+
+const (
+	mostSentinels = 256
+	replaceOneIn  = 64 // answers, once there are enough sentinels
+)
+
+func newWatch(seed uint64) *watch {
+	return &watch{index: map[sentinelKey]int{}, rand: rand.New(rand.NewPCG(seed, seed))} //nolint:gosec // a choice of targets is no secret
+}
+
+// spacing tells how often a target that answered so may be asked again; 0:
+// never. A half-open connection or a rate-limited service must not be worn out.
+func spacing(r *probe.Reply, canary bool) time.Duration {
+	const (
+		refusal = 2 * time.Millisecond
+		opening = 250 * time.Millisecond
+		service = time.Second
+	)
+	switch r.Answer {
+	case probe.Reset:
+		return refusal
+	case probe.SynAck:
+		return opening
+	case probe.Datagram, probe.EchoReply:
+		return service
+	case probe.PortUnreachable:
+		if canary {
+			return refusal
+		}
+	case probe.Nothing, probe.HostUnreachable, probe.NetUnreachable, probe.ProtocolUnreachable,
+		probe.AdminProhibited, probe.TimeExceeded, probe.NoNeighbour, probe.NoRoute, probe.LocalError:
+	}
+	return 0
+}
+
+// consider takes a target that has answered.
+func (w *watch) consider(r *probe.Reply, host uint64, canary bool) {
+	full := len(w.slots) == mostSentinels
+	if full && w.rand.IntN(replaceOneIn) != 0 {
+		return
+	}
+	every := spacing(r, canary)
+	key := sentinelKey{r.Addr, r.Port, r.Kind}
+	if _, known := w.index[key]; known || every == 0 {
+		return
+	}
+	s := sentinel{target: r.Probe, host: host, every: every, sentAt: -every}
+	s.target.Attempt = sentinelAttempt
+	if !full {
+		w.index[key] = len(w.slots)
+		w.slots = append(w.slots, s)
+		return
+	}
+	i := w.rand.IntN(len(w.slots))
+	old := &w.slots[i]
+	if old.asked {
+		return
+	}
+	delete(w.index, sentinelKey{old.target.Addr, old.target.Port, old.target.Kind})
+	w.index[key] = i
+	*old = s
+}
+
+// adopt takes a sentinel over from another lane.
+func (w *watch) adopt(s sentinel) {
+	s.asked, s.heard, s.missed = false, false, false
+	w.index[sentinelKey{s.target.Addr, s.target.Port, s.target.Kind}] = len(w.slots)
+	w.slots = append(w.slots, s)
+}
+
+// forget drops the sentinels of a host.
+func (w *watch) forget(host uint64) {
+	kept := w.slots[:0]
+	clear(w.index)
+	for _, s := range w.slots {
+		if s.host == host {
+			continue
+		}
+		s.asked, s.heard, s.missed = false, false, false
+		w.index[sentinelKey{s.target.Addr, s.target.Port, s.target.Kind}] = len(kept)
+		kept = append(kept, s)
+	}
+	w.slots, w.queue, w.next = kept, w.queue[:0], 0
+}
+
+// pick gives the next sentinel that may be asked; nil when there is none.
+func (w *watch) pick(now time.Duration) *sentinel {
+	const look = 16
+	for range min(look, len(w.slots)) {
+		w.next = (w.next + 1) % len(w.slots)
+		if s := &w.slots[w.next]; !s.asked && now-s.sentAt >= s.every {
+			return s
+		}
+	}
+	return nil
+}
+
+// left notes that the sentinel left.
+func (w *watch) left(s *sentinel, now time.Duration, cursor uint64) {
+	i := w.index[sentinelKey{s.target.Addr, s.target.Port, s.target.Kind}]
+	s.sentAt, s.cursor, s.asked, s.heard, s.missed = now, cursor, true, false, false
+	w.queue = append(w.queue, overdue{i, now})
+	w.sent++
+}
+
+// hear matches an answer to a sentinel that was asked, nil when there is none.
+// late tells that it had been given up.
+func (w *watch) hear(r *probe.Reply) (s *sentinel, late bool) {
+	i, known := w.index[sentinelKey{r.Addr, r.Port, r.Kind}]
+	if !known {
+		return nil, false
+	}
+	s = &w.slots[i]
+	switch {
+	case s.missed:
+		w.lost--
+		s.missed = false
+		return s, true
+	case s.asked && !s.heard:
+		s.heard = true
+		return s, false
+	}
+	return nil, false
+}
+
+// expire closes the account of the sentinels whose time to answer is over, and
+// counts those that are silent for longer than soon. What was answered counts
+// no sooner than what was not: otherwise good news would come first.
+func (w *watch) expire(now, soon, patience time.Duration, each func(s *sentinel, lost bool)) {
+	kept := w.queue[:0]
+	w.late = 0
+	for n, o := range w.queue {
+		if now-o.at < soon {
+			kept = append(kept, w.queue[n:]...)
+			break
+		}
+		s := &w.slots[o.slot]
+		switch {
+		case !s.asked || s.sentAt != o.at:
+		case now-o.at >= patience:
+			s.asked, s.missed = false, !s.heard
+			if s.missed {
+				w.lost++
+			}
+			each(s, s.missed)
+		default:
+			if !s.heard {
+				w.late++
+			}
+			kept = append(kept, o)
+		}
+	}
+	w.queue = kept
+}
