@@ -18,6 +18,7 @@ import (
 	"reconshield/internal/intel"
 	"reconshield/internal/intel/recog"
 	"reconshield/internal/netset"
+	"reconshield/internal/payload"
 	"reconshield/internal/scan"
 )
 
@@ -32,6 +33,7 @@ type App struct {
 	identifier *identify.Identifier
 	limiter    *rate.Limiter
 	advisor    intel.Advisor
+	payloads   *payload.Table
 }
 
 // New validates the options and resolves the target names. Nothing is sent to
@@ -41,7 +43,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{plan: p, advisor: intel.None{}}
+	a := &App{plan: p, advisor: intel.None{}, payloads: payload.New()}
 	a.limiter = rate.NewLimiter(rate.Limit(p.opts.Rate), max(1, p.opts.Rate/20))
 	a.dialer = dial.New(dial.Options{SourceIP: p.source, Interface: p.opts.Interface})
 	a.identifier = identify.New(a.dialer, a.dialer, recog.New(), identify.Options{Wait: a.limiter.Wait})

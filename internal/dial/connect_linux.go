@@ -136,7 +136,7 @@ func (h *handshake) conclude(ctx context.Context, fd int, server netip.AddrPort,
 		return localErr == nil && samePort(addrPort(local), server)
 	}
 	var quoted [256]byte
-	if e, ok := readErrorQueue(fd, quoted[:]); ok {
+	if e, ok := readErrorQueue(fd, quoted[:], make([]byte, errorSpace)); ok {
 		h.reason, h.offender = e.reason, e.offender
 		return false
 	}

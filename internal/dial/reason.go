@@ -45,7 +45,8 @@ func stateOf(r exposure.Reason) exposure.State {
 		exposure.ReasonTimeExceeded:
 		return exposure.Filtered
 	case exposure.ReasonDNSResponse, exposure.ReasonUDPResponse, exposure.ReasonNoRoute,
-		exposure.ReasonLocalError, exposure.ReasonCancelled, exposure.ReasonNotAsked:
+		exposure.ReasonLocalError, exposure.ReasonCancelled, exposure.ReasonNotAsked,
+		exposure.ReasonEchoReply, exposure.ReasonNoNeighbour: // a connection never ends so
 		return exposure.Unmeasured
 	}
 	return exposure.Unmeasured

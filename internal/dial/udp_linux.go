@@ -77,7 +77,7 @@ func (s *udpSocket) poll(fd int) (p packet, done bool, err error) {
 		if err == nil {
 			return packet{payload: append([]byte{}, (*buf)[:n]...), from: addrPort(from)}, true, nil
 		}
-		if e, ok := readErrorQueue(fd, *buf); ok {
+		if e, ok := readErrorQueue(fd, *buf, make([]byte, errorSpace)); ok {
 			return packet{icmp: &e}, true, nil
 		}
 		if errors.Is(err, unix.EAGAIN) {
@@ -87,13 +87,16 @@ func (s *udpSocket) poll(fd int) (p packet, done bool, err error) {
 	return packet{}, false, nil
 }
 
+// errorSpace is room for the control messages of one error.
+const errorSpace = 512
+
 // readErrorQueue takes the next ICMP error from the socket's error queue,
-// passing over what is none.
-func readErrorQueue(fd int, buf []byte) (icmpError, bool) {
+// passing over what is none. buf takes what is quoted and oob, errorSpace long,
+// the control messages; both may be used again afterwards.
+func readErrorQueue(fd int, buf, oob []byte) (icmpError, bool) {
 	const looks = 16
-	var oob [512]byte
 	for range looks {
-		n, oobn, _, from, err := unix.Recvmsg(fd, buf, oob[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+		n, oobn, _, from, err := unix.Recvmsg(fd, buf, oob, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
 		if err != nil {
 			return icmpError{}, false
 		}

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -57,18 +58,20 @@ func (n *namespace) do(fn func() error) error {
 func onThread(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
+		// What stands if fn ends its goroutine, as FailNow of a test does.
+		result := errors.New("a function ended its goroutine inside a network namespace")
+		defer func() { done <- result }()
 		runtime.LockOSThread()
 		home, err := os.Open("/proc/thread-self/ns/net")
 		if err != nil {
-			done <- err
+			result = err
 			return
 		}
 		defer func() { _ = home.Close() }()
-		result := fn()
+		result = fn()
 		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
 			runtime.UnlockOSThread()
 		}
-		done <- result
 	}()
 	return <-done
 }

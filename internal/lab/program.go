@@ -56,6 +56,8 @@ func packages() map[string]string {
 		"ssh-keygen":      "openssh-client",
 		"openssl":         "openssl",
 		"setpriv":         "util-linux",
+		"nsenter":         "util-linux",
+		"ip":              "iproute2",
 	}
 }
 

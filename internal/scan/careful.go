@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -116,9 +117,9 @@ func (s *sweep) limits(n *hostNote) bool {
 
 // detach gives a host a lane of its own, for all that it has not answered.
 func (s *sweep) detach(host uint64, n *hostNote, now time.Duration) *lane {
-	const start = 20 // packets a second
+	const start, need = 4, 4
 	l := &lane{careful: true, host: host, watch: newWatch(s.Seed + host), pacer: s.newPacer(start)}
-	l.pacer.floor, l.pacer.began, l.pacer.refilled = leastRate, now, now
+	l.pacer.floor, l.pacer.need, l.pacer.began, l.pacer.refilled = leastRate, need, now, now
 	main := s.lanes[0]
 	for _, c := range main.watch.slots {
 		if c.host == host {
@@ -135,9 +136,41 @@ func (s *sweep) detach(host uint64, n *hostNote, now time.Duration) *lane {
 		}
 		l.list = append(l.list, uint32(pos-s.lo)) //nolint:gosec // a slab has fewer than 2^28
 	}
-	slices.Sort(l.list)
+	s.importantFirst(l.list)
+	if len(l.list) <= fewLeft {
+		l.pacer.rate = l.pacer.floor // what little time there is goes to what matters
+	}
 	s.lanes = append(s.lanes, l)
 	return l
+}
+
+// importantFirst orders positions by what their ports matter, and by the order
+// of the sweep where that is equal.
+func (s *sweep) importantFirst(list []uint32) {
+	rank := rankings()
+	place := func(i uint32) int {
+		var p probe.Probe
+		s.space.at(s.lo+uint64(i), &p)
+		if r, ok := rank[endpoint{p.Kind, p.Port}]; ok {
+			return r
+		}
+		return len(rank)
+	}
+	slices.SortStableFunc(list, func(a, b uint32) int { return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b)) })
+}
+
+// rankings gives the places of ports for which everything else waits.
+func rankings() map[endpoint]int {
+	const mdns, dot, doh, ntp, dns = 5353, 853, 443, 123, 53
+	ranked := []endpoint{
+		{probe.UDP, dns}, {probe.TCP, dns}, {probe.TCP, dot}, {probe.TCP, doh},
+		{probe.UDP, dot}, {probe.UDP, mdns}, {probe.UDP, ntp},
+	}
+	places := make(map[endpoint]int, len(ranked))
+	for i, e := range ranked {
+		places[e] = i
+	}
+	return places
 }
 
 // leastRate is the slowest a host is asked: Linux says once a second that a
@@ -145,25 +178,54 @@ func (s *sweep) detach(host uint64, n *hostNote, now time.Duration) *lane {
 const leastRate = 0.8
 
 // separate looks, after everything was asked once, for hosts that say of some
-// UDP ports that they are closed and nothing of others. When the verdict on
-// these matters, they are asked as slowly as the host answers.
+// UDP ports that they are closed and nothing of others, or that close TCP ports
+// and say nothing over UDP: an earlier scan may have used up what they say.
+// When the verdict matters, they are asked as slowly as they answer.
 func (s *sweep) separate(now time.Duration) {
 	for host, n := range s.hosts {
-		if n.unreachables == 0 || n.lane != nil {
+		if n.lane != nil || s.silentUDP(host) == 0 {
 			continue
 		}
-		silent := s.silentUDP(host)
-		if silent == 0 {
-			continue
-		}
-		n.limited = true
+		n.limited = n.unreachables > 0
 		if s.Want == WantOpen {
 			continue
 		}
 		l := s.detach(host, n, now)
-		l.watch.consider(&probe.Reply{Probe: n.canary, Answer: probe.PortUnreachable}, host, true)
+		if n.limited {
+			l.watch.consider(&probe.Reply{Probe: n.canary, Answer: probe.PortUnreachable}, host, true)
+		} else {
+			l.trial, l.pacer.rate = true, l.pacer.floor
+		}
 		l.again(s.tally, s.Seed)
 	}
+}
+
+// tried reports that a host has been asked by itself often enough in vain to
+// be taken for one that says nothing of closed UDP ports.
+func (s *sweep) tried(l *lane, now time.Duration) bool {
+	const enough = 2
+	if !l.trial || l.sinceSentinel < enough || now-l.lastSent < l.settle(s.OnLink) {
+		return false
+	}
+	l.unheard, l.missing = 0, 0
+	return true
+}
+
+// lastWord ends a pass over the ports of a careful host with a target that is
+// known to answer: whether it does tells what the silence of the others is
+// worth.
+func (s *sweep) lastWord(l *lane, now time.Duration) bool {
+	if !l.careful || l.sinceSentinel == 0 || l.trial {
+		return false
+	}
+	c := l.watch.pick(now)
+	if c == nil {
+		return false
+	}
+	l.sinceSentinel = 0
+	l.watch.left(c, now, l.cursor)
+	l.prepared = append(l.prepared, outgoing{probe: c.target, sentinel: true})
+	return true
 }
 
 // silentUDP counts the UDP ports of a host that have not answered.

@@ -40,7 +40,7 @@ func (s *sweep) worthAnother(l *lane) bool {
 func (s *sweep) worthCare(l *lane, loss float64, measured bool) bool {
 	const (
 		atMost   = 0.05
-		unknown  = 0.5 // the loss of a pass that was too short to tell
+		unknown  = 0.5 // the loss of a pass without sentinels
 		leastOne = 0.01
 	)
 	left := 0
@@ -49,11 +49,10 @@ func (s *sweep) worthCare(l *lane, loss float64, measured bool) bool {
 			left++
 		}
 	}
-	if !measured {
+	if sent := l.watch.sent - l.passSent; !measured && sent > 0 {
+		loss = (float64(l.watch.lost-l.passLost) + 0.5) / float64(sent+1) //nolint:mnd // few say little
+	} else if !measured {
 		loss = unknown
-		if sent := l.watch.sent - l.passSent; sent > 0 && l.watch.lost == l.passLost {
-			loss = 1 / float64(sent+2) //nolint:mnd // the rule of succession
-		}
 	}
 	if l.pass == 0 || l.unheard == 0 {
 		l.unheard = 1

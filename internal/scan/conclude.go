@@ -81,7 +81,7 @@ func (s *sweep) doubt(i, host uint64) string {
 	case n.lane != nil && n.lane.unheard > 0.25 || n.lane == nil && n.limited:
 		s.summary.Undecided++
 		return limitedDetail
-	case n.lane != nil:
+	case n.lane != nil && !n.lane.trial:
 		return aloneDetail
 	}
 	if _, odd := s.suspects[i]; odd {

@@ -10,6 +10,7 @@ import (
 
 	"reconshield/internal/exchange"
 	"reconshield/internal/exposure"
+	"reconshield/internal/payload"
 )
 
 // Verdict is the outcome of a control.
@@ -122,13 +123,13 @@ func (d dnsReply) like(o dnsReply) bool {
 // hopLimit 0 leaves the system's.
 func (c Controls) askDNS(ctx context.Context, addr netip.Addr, hopLimit int) dnsReply {
 	const port = 53
-	q := dnsQuestion()
+	q := ask(port)
 	if err := c.wait(ctx); err != nil {
 		return dnsReply{reason: exposure.ReasonCancelled}
 	}
 	reply := c.Prober.Exchange(ctx, exchange.Request{
 		Server: netip.AddrPortFrom(addr, port), Transport: exposure.UDP, Payload: q.bytes,
-		Timeouts: []time.Duration{c.timeout() / 2, c.timeout()}, Accept: q.answeredBy, HopLimit: hopLimit,
+		Timeouts: []time.Duration{c.timeout() / 2, c.timeout()}, Accept: q.answers, HopLimit: hopLimit,
 	})
 	asked := fmt.Sprintf(". SOA IN rd=0 to %s", addr)
 	if hopLimit > 0 {
@@ -146,6 +147,18 @@ func (c Controls) askDNS(ctx context.Context, addr netip.Addr, hopLimit int) dns
 		d.evidence.From = reply.Offender.String()
 	}
 	return d
+}
+
+// question is one datagram and how to tell its answer.
+type question struct {
+	bytes   []byte
+	answers func(b []byte) bool
+}
+
+// ask gives what a UDP port is asked, with fresh identifiers.
+func ask(port uint16) question {
+	load, cookie := payload.New().For(port), rand.Uint64()
+	return question{load.Append(nil, cookie), func(b []byte) bool { return load.Answers(b, cookie) }}
 }
 
 // list writes addresses for people.

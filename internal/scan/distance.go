@@ -79,7 +79,7 @@ func (p *path) send(ctx context.Context, hopLimit int) span {
 		Timeouts: []time.Duration{p.timeout() / 2, p.timeout() / 2},
 	}
 	if r.Transport == exposure.UDP {
-		r.Payload = payloadFor(p.reference.Port).build().bytes
+		r.Payload = ask(p.reference.Port).bytes
 	}
 	reply := p.Prober.Exchange(ctx, r)
 	e := exposure.Evidence{

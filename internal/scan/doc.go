@@ -4,6 +4,7 @@
 // tell whether a verdict may be believed: whether the host accepts everything,
 // whether something on the path answers in its stead.
 //
-// It opens no sockets: a Prober does. It does not identify services and checks
+// It opens no sockets: a Wire carries the probes of a sweep, a Prober those of
+// the controls. It does not identify services and checks
 // no configuration. A target outside the given scope is never asked.
 package scan

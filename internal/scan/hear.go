@@ -45,7 +45,9 @@ func (s *sweep) hear(r *probe.Reply, now time.Duration) {
 		if l.careful {
 			l.pacer.proven++
 			l.found++
-		} else {
+			l.trial = false
+		} else if r.Answer != probe.PortUnreachable {
+			// Hosts limit these: that they come late says nothing of loss.
 			s.inSlab[r.Attempt]++
 		}
 	}
@@ -72,7 +74,7 @@ func (s *sweep) confirmed(i uint64, r *probe.Reply) bool {
 // watchFor keeps the target as a sentinel, and notes what its host answers.
 func (s *sweep) watchFor(l *lane, r *probe.Reply, host uint64) {
 	l.watch.consider(r, host, l.careful)
-	if len(s.space.ends) < fewEndpoints && r.Kind != probe.UDP {
+	if !s.notes {
 		return
 	}
 	n := s.hosts[host]

@@ -17,17 +17,26 @@ import (
 	"reconshield/internal/dial"
 	"reconshield/internal/exposure"
 	"reconshield/internal/lab"
+	"reconshield/internal/payload"
 	"reconshield/internal/scan"
 )
 
-// survey scans with real sockets.
-func survey(t *testing.T, job scan.Job) (map[exposure.Target]exposure.Observation, scan.Summary) {
+// survey sweeps with real sockets.
+func survey(t *testing.T, s scan.Survey) (map[exposure.Target]exposure.Observation, scan.Summary) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	seen := map[exposure.Target]exposure.Observation{}
-	summary, err := scan.NewConnect(dial.New(dial.Options{})).Scan(t.Context(), job, func(o exposure.Observation) { seen[o.Target] = o })
+	wire, err := dial.New(dial.Options{}).OpenWire(payload.New())
 	if err != nil {
 		t.Fatal(err)
+	}
+	s.Want, s.Retries = scan.WantAll, -1
+	summary, err := scan.Sweep(t.Context(), wire, s, func(o exposure.Observation) { seen[o.Target] = o })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.Close(); err != nil {
+		t.Error(err)
 	}
 	if err := goleak.Find(before); err != nil {
 		t.Error(err)
@@ -67,7 +76,7 @@ func TestRealHosts(t *testing.T) {
 	for _, h := range hosts {
 		addrs = append(addrs, h.V4, h.V6)
 	}
-	seen, summary := survey(t, scan.Job{Addresses: slices.Values(addrs), Ports: ports(t, "53")})
+	seen, summary := survey(t, scan.Survey{Addresses: some(addrs), Ports: ports(t, "53")})
 	t.Logf("%d targets in %s", summary.Targets, summary.Duration)
 	for _, tt := range tests {
 		for _, addr := range []netip.Addr{hosts[tt.host].V4, hosts[tt.host].V6} {
@@ -89,10 +98,7 @@ func TestRealClosedAgainAndAgain(t *testing.T) {
 	h := lab.New(t, lab.Options{}).StartAll(t, "closed")["closed"]
 	for i := range 3 {
 		start := time.Now()
-		seen, summary := survey(t, scan.Job{
-			Addresses: slices.Values([]netip.Addr{h.V4, h.V6}), Ports: ports(t, "dns"),
-			Timeouts: []time.Duration{800 * time.Millisecond, 1200 * time.Millisecond},
-		})
+		seen, summary := survey(t, scan.Survey{Addresses: some{h.V4, h.V6}, Ports: ports(t, "dns"), Rate: 4000})
 		if len(seen) != 2*len(ports(t, "dns")) || summary.Targets != uint64(len(seen)) || time.Since(start) > 8*time.Second {
 			t.Errorf("run %d: %d verdicts in %s", i, len(seen), time.Since(start))
 		}
@@ -215,8 +221,7 @@ func TestRealNearerAnswer(t *testing.T) {
 func TestNetworkIsComplete(t *testing.T) {
 	l := lab.New(t, lab.Options{})
 	l.StartAll(t, "closed", "short-refuser", "silent", "acceptall")
-	prefix := netip.MustParsePrefix(lab.Servers4)
-	seen, summary := survey(t, scan.Job{Addresses: addresses(lab.Servers4), Ports: ports(t, "dns"), InScope: prefix.Contains})
+	seen, summary := survey(t, scan.Survey{Addresses: block(lab.Servers4), Ports: ports(t, "dns"), Rate: 4000})
 	if want := 256 * len(ports(t, "dns")); len(seen) != want {
 		t.Errorf("%d verdicts of %d", len(seen), want)
 	}
@@ -255,16 +260,18 @@ func TestConnectionToItselfIsNotOpen(t *testing.T) {
 	}
 }
 
-// BenchmarkConnectScan measures 256 addresses of which all answer, most by a
-// refusal: the cost of the engine itself.
-func BenchmarkConnectScan(b *testing.B) {
-	engine := scan.NewConnect(dial.New(dial.Options{}))
-	all := ports(b, "dns")
+// BenchmarkConnectSweep measures 256 addresses of which all answer, most by a
+// refusal: the cost of the sweep over ordinary sockets.
+func BenchmarkConnectSweep(b *testing.B) {
+	survey := scan.Survey{Addresses: block("127.1.0.0/24"), Ports: ports(b, "dns"), Want: scan.WantAll, Retries: -1}
+	wire, err := dial.New(dial.Options{}).OpenWire(payload.New())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer wire.Close()
 	var targets uint64
 	for b.Loop() {
-		summary, err := engine.Scan(b.Context(), scan.Job{
-			Addresses: addresses("127.1.0.0/24"), Ports: all, Limiter: unlimited{},
-		}, func(exposure.Observation) {})
+		summary, err := scan.Sweep(b.Context(), wire, survey, func(exposure.Observation) {})
 		if err != nil {
 			b.Fatal(err)
 		}

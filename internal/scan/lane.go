@@ -31,9 +31,11 @@ type lane struct {
 	waiting  []outgoing // held back by a throttle
 	prepared []outgoing // built, and not taken by the wire yet
 
-	epochSentinels     uint64        // asked when the epoch began
-	sinceSentinel      int           // probes since the last
-	passSent, passLost uint64        // sentinels when the pass began
+	epochSentinels     uint64 // asked when the epoch began
+	sinceSentinel      int    // probes since the last
+	passSent, passLost uint64 // sentinels when the pass began
+	trial              bool   // of a careful lane: whether the host speaks of closed UDP ports at all
+	lastSent           time.Duration
 	found              int           // answers of this pass, in a careful lane
 	unheard            float64       // of a careful lane: the chance that all attempts at a target were lost
 	missing            float64       // targets that would have answered, by estimate
@@ -110,9 +112,16 @@ func (l *lane) again(t *tally, seed uint64) {
 		}
 	}
 	l.list = left
+	if len(left) <= fewLeft {
+		return // in the order of importance
+	}
 	shuffle := rand.New(rand.NewPCG(seed, uint64(l.pass))) //nolint:gosec // an order is no secret
 	shuffle.Shuffle(len(left), func(a, b int) { left[a], left[b] = left[b], left[a] })
 }
+
+// fewLeft is how many ports of a careful lane are always asked in the order of
+// their importance.
+const fewLeft = 64
 
 // attempt is the number that the pass's probes carry.
 func (l *lane) attempt() uint8 {

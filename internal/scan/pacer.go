@@ -12,6 +12,7 @@ type pacer struct {
 	rate    float64 // packets a second
 	floor   float64
 	ceiling float64
+	need    int  // sentinels that make a loss worth believing
 	ramp    bool // nothing has given way yet
 	topped  bool // the ceiling is what keeps the rate down
 
@@ -22,6 +23,7 @@ type pacer struct {
 	carried    float64       // packets a second that were answered as the ratio says, of late
 	windowed   int           // answers since
 	windowAt   time.Duration // the begin of the window
+	fastest    float64       // what was really sent of late, packets a second
 	clean      int           // judgements in a row without loss
 	lastCut    time.Duration // what was asked before says nothing of the rate since
 	ratio      float64       // answers a packet, smoothed over good epochs
@@ -48,7 +50,7 @@ type pacer struct {
 const (
 	leastEpoch     = time.Millisecond
 	blindEpoch     = 10 * time.Millisecond
-	enoughProven   = 8    // sentinels that make a loss worth believing
+	enoughProven   = 8
 	tolerable      = 0.03 // loss above the inherent that means too fast
 	growth         = 0.08 // where loss may be near
 	regain         = 1.5  // up to what has come through
@@ -61,7 +63,7 @@ const (
 )
 
 func newPacer(start, floor, ceiling float64) *pacer {
-	return &pacer{rate: min(start, ceiling), floor: min(floor, ceiling), ceiling: ceiling, ramp: true}
+	return &pacer{rate: min(start, ceiling), floor: min(floor, ceiling), ceiling: ceiling, need: enoughProven, ramp: true}
 }
 
 // allowance refills the bucket and gives how many packets may leave now.
@@ -151,7 +153,7 @@ func (p *pacer) due(now time.Duration) bool {
 	if p.baseRTT > 0 {
 		length = max(leastEpoch, 2*p.meanRTT)
 	}
-	return now-p.began >= length && p.sent >= enoughProven
+	return now-p.began >= length && p.sent >= p.need
 }
 
 // adapt ends the epoch: late tells how many sentinels are overdue and not yet
@@ -168,7 +170,7 @@ func (p *pacer) adapt(now time.Duration, late int, drops uint64, limit float64, 
 		p.cut(0.7)
 	case p.busy > 0:
 		p.cut(0.95)
-	case p.proven+p.lost >= enoughProven:
+	case p.proven+p.lost >= p.need:
 		p.judge(limit, late)
 	case p.congested():
 		p.cut(0.9)
@@ -179,7 +181,7 @@ func (p *pacer) adapt(now time.Duration, late int, drops uint64, limit float64, 
 		p.lastCut = now
 		p.proven, p.lost = 0, 0
 	}
-	if p.proven+p.lost >= enoughProven {
+	if p.proven+p.lost >= p.need {
 		p.proven, p.lost = 0, 0
 	}
 	p.began, p.sent, p.replies, p.busy, p.starved = now, 0, 0, 0, false
@@ -238,13 +240,11 @@ func (p *pacer) weigh(now time.Duration) {
 // bound keeps the rate within reach of what was really sent: where this
 // machine is the limit, a rate far above it could not be cut in time.
 func (p *pacer) bound(now time.Duration) {
-	const headroom = 2
-	if p.starved || p.sent < enoughProven {
-		return
-	}
+	const headroom, fading = 2, 0.9
 	real := float64(p.sent) / (now - p.began).Seconds()
-	if p.rate > headroom*real {
-		p.rate = max(p.floor, min(p.rate, max(headroom*real, startRate)))
+	p.fastest = max(real, p.fastest*fading)
+	if !p.starved && p.sent >= enoughProven && p.rate > headroom*p.fastest {
+		p.rate = max(p.floor, min(p.rate, max(headroom*p.fastest, startRate)))
 	}
 }
 
@@ -266,7 +266,7 @@ func (p *pacer) grow(limit float64) {
 	if p.ramp {
 		// Targets come in random order, so that the share of answers stays the
 		// same unless answers are being lost.
-		share := float64(p.replies) / float64(p.sent)
+		share := min(1, float64(p.replies)/float64(p.sent))
 		if share < p.ratio/2 {
 			return
 		}

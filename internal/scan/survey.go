@@ -56,6 +56,11 @@ type Survey struct {
 	// OnLink tells that no router stands before any address, so that answers
 	// come within a fraction of a second or never.
 	OnLink bool
+	// Patience bounds the time, from the first probe on, during which hosts
+	// that limit how often they answer are asked slowly; 0: as long as it
+	// takes. What stays silent then is said to be undecided. Ports of
+	// importance come first.
+	Patience time.Duration
 	// Outage is how long a dead link or a path on which nothing is answered
 	// any more is waited for; 0 means DefaultOutage.
 	Outage time.Duration

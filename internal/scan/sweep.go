@@ -50,6 +50,7 @@ type sweep struct {
 	flights *flights
 	lanes   []*lane // the main one first
 	hosts   map[uint64]*hostNote
+	notes   bool // hosts are worth a note
 	perHost *throttle
 	perNet  *throttle
 
@@ -94,6 +95,7 @@ func newSweep(w Wire, survey Survey, emit func(exposure.Observation)) *sweep {
 		perHost: newThrottle(survey.PerHost, survey.Addresses.Len(), 32, 128),    //nolint:mnd // whole addresses
 		perNet:  newThrottle(survey.PerNet, survey.Addresses.Len()/16+1, 24, 64), //nolint:mnd // as Survey says
 	}
+	s.notes = len(s.space.ends) >= fewEndpoints || s.space.where[probe.UDP] != nil
 	s.summary.Started, s.summary.Mode, s.summary.Seed = s.start, survey.Mode, survey.Seed
 	return s
 }
@@ -192,6 +194,13 @@ func (s *sweep) advance(l *lane) (time.Duration, error) {
 // finished reports that nothing is left to learn.
 func (s *sweep) finished(l *lane) bool {
 	if l.careful {
+		if s.tried(l, s.now()) {
+			return true
+		}
+		if over := s.Patience > 0 && s.now() > s.Patience; over {
+			s.worthCare(l, 1, true)
+			return true
+		}
 		return false
 	}
 	if s.tally.left == 0 {
@@ -203,6 +212,9 @@ func (s *sweep) finished(l *lane) bool {
 // settle waits for the answers to a pass, then decides on another.
 func (s *sweep) settle(l *lane, now time.Duration) time.Duration {
 	if l.settles == 0 {
+		if s.lastWord(l, now) {
+			return 0
+		}
 		l.settles = now + l.settle(s.OnLink)
 	}
 	if now < l.settles {
@@ -233,10 +245,12 @@ func (s *sweep) send(l *lane, now time.Duration) (time.Duration, error) {
 		l.pacer.starved = true
 		return hold, nil
 	}
+	before := s.now()
 	sent, err := s.wire.Send(s.batch)
 	now = s.now()
 	for i := range sent {
-		s.left(l, &s.meta[i], now)
+		// The first answers come while the last probes leave.
+		s.left(l, &s.meta[i], before+(now-before)*time.Duration(i)/time.Duration(sent))
 	}
 	l.prepared = append(l.prepared[:0], s.meta[sent:]...)
 	l.pacer.spent(sent)
@@ -347,6 +361,7 @@ func (s *sweep) left(l *lane, o *outgoing, now time.Duration) {
 		s.summary.Retransmitted++
 	}
 	l.sinceSentinel++
+	l.lastSent = now
 	s.flights.left(o.index, o.probe.Attempt, now)
 }
 
