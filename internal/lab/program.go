@@ -58,6 +58,17 @@ func packages() map[string]string {
 		"setpriv":         "util-linux",
 		"nsenter":         "util-linux",
 		"ip":              "iproute2",
+		"tcpdump":         "tcpdump",
+
+		// Servers whose answers the UDP payloads are tried on.
+		"chronyd":             "chrony",
+		"coap-server-openssl": "libcoap3-bin",
+		"in.tftpd":            "tftpd-hpa",
+		"memcached":           "memcached",
+		"rpcbind":             "rpcbind",
+		"snmpd":               "snmpd",
+		"xinetd":              "xinetd",
+		"xl2tpd":              "xl2tpd",
 	}
 }
 

@@ -17,7 +17,7 @@ func cldap() Payload {
 	return Payload{
 		Protocol: "cldap", Title: "Connectionless LDAP",
 		Ports: []uint16{389}, Answer: 70, Echoed: 30,
-		Reference: "RFC 4511 section 4.5, MS-ADTS section 3.1.1.3.1.10",
+		Reference: "RFC 4511 section 4.5, MS-ADTS",
 		Asks:      "the root entry for supportedLDAPVersion",
 		Safe:      "one small attribute by name; asking for all of them is what attackers amplify with. No bind",
 		write: func(dst []byte, cookie uint64) []byte {

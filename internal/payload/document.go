@@ -46,7 +46,7 @@ their protocols are known:
 - DHCP and DHCPv6 (67, 547): an answer may come with a reservation.
 - Kerberos password change (464) and ZeroTier (9993): nothing short of a signed
   request is answered.
-- HART-IP (5094) and H.323 (1719): the first message begins a session.
+- HART-IP (5094): the first message begins a session.
 - Ubiquiti (10001), Crestron (41794), Citrix (1604), Plex (32414), Jenkins
   (33848), Apple Remote Desktop (3283) and DB2 (523): a few bytes bring hundreds,
   and no published specification knows a smaller answer.

@@ -64,7 +64,7 @@ func rdp() Payload {
 	return Payload{
 		Protocol: "rdp-udp", Title: "Remote Desktop, UDP transport",
 		Ports: []uint16{3389}, Answer: rdpSize, Echoed: 32,
-		Reference: "MS-RDPEUDP section 3.1.5.1",
+		Reference: "MS-RDPEUDP section 2.2.2",
 		Asks:      "with a SYN",
 		Safe:      "a connection half open, forgotten in seconds, as by a TCP SYN; no login is near",
 		write: func(dst []byte, cookie uint64) []byte {

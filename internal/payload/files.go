@@ -20,7 +20,7 @@ func rpc(port uint16, program, version uint32, protocol, title string) Payload {
 	return Payload{
 		Protocol: protocol, Title: title,
 		Ports: []uint16{port}, Answer: 24, Echoed: 32,
-		Reference: "RFC 5531 sections 9 and 12.1",
+		Reference: "RFC 5531 section 9",
 		Asks:      "to do nothing (procedure 0)",
 		Safe:      "NULL takes nothing, does nothing, returns nothing, and needs no authentication",
 		write: func(dst []byte, cookie uint64) []byte {

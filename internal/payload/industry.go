@@ -46,7 +46,7 @@ func ethernetIP() Payload {
 	return Payload{
 		Protocol: "ethernet-ip", Title: "EtherNet/IP",
 		Ports: []uint16{44818}, Answer: 50, Echoed: 64,
-		Reference: "ODVA CIP volume 2 section 2-4.6",
+		Reference: "ODVA CIP volume 2, ListServices",
 		Asks:      "ListServices",
 		Safe:      "needs no session and opens none; ListIdentity, which may be answered seconds later, is not needed",
 		write: func(dst []byte, cookie uint64) []byte {
@@ -96,7 +96,7 @@ func dnp3() Payload {
 	return Payload{
 		Protocol: "dnp3", Title: "DNP3",
 		Ports: []uint16{20000}, Answer: 10, Echoed: 14,
-		Reference: "IEEE 1815 clause 9.2",
+		Reference: "IEEE 1815 clause 9",
 		Asks:      "outstation 1 for the status of the link",
 		Safe:      "ends in the link layer; the application with its points is not reached",
 		write: func(dst []byte, cookie uint64) []byte {
@@ -157,7 +157,7 @@ func fins() Payload {
 	return Payload{
 		Protocol: "fins", Title: "OMRON FINS",
 		Ports: []uint16{9600}, Answer: 40, Echoed: 8,
-		Reference: "OMRON W342 section 5-3-18",
+		Reference: "OMRON W342, CONTROLLER STATUS READ",
 		Asks:      "for the controller's status",
 		Safe:      "reads; no memory area, no change of mode",
 		write: func(dst []byte, cookie uint64) []byte {

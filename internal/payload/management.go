@@ -84,7 +84,7 @@ func rmcp() Payload {
 	return Payload{
 		Protocol: "ipmi", Title: "IPMI and ASF (RMCP)",
 		Ports: []uint16{623, 664}, Answer: 28, Echoed: 8,
-		Reference: "DMTF DSP0136 section 3.2.4.3",
+		Reference: "DMTF DSP0136, Presence Ping",
 		Asks:      "with Presence Ping",
 		Safe:      "begins no session and asks for no authentication",
 		write: func(dst []byte, cookie uint64) []byte {

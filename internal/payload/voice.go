@@ -65,7 +65,7 @@ func iax() Payload {
 	return Payload{
 		Protocol: "iax2", Title: "Inter-Asterisk eXchange",
 		Ports: []uint16{4569}, Answer: 12, Echoed: 14,
-		Reference: "RFC 5456 section 6.7.2",
+		Reference: "RFC 5456 section 6.7",
 		Asks:      "with POKE",
 		Safe:      "asks whether a peer is there; no call, no registration",
 		write: func(dst []byte, cookie uint64) []byte {

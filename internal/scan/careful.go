@@ -52,8 +52,11 @@ func (s *sweep) sentinelDue(l *lane) bool {
 		}
 		return l.sinceSentinel >= every
 	}
+	if l.streak > 1 {
+		return l.sinceSentinel > 0
+	}
 	sent := int(w.sent - l.epochSentinels) //nolint:gosec // a small difference
-	if p.ramp && !p.topped && sent < few {
+	if p.ramp && !p.topped && len(l.waiting) == 0 && sent < few {
 		return p.sent > sent
 	}
 	if p.loss > tolerable {
@@ -224,7 +227,7 @@ func (s *sweep) lastWord(l *lane, now time.Duration) bool {
 	}
 	l.sinceSentinel = 0
 	l.watch.left(c, now, l.cursor)
-	l.prepared = append(l.prepared, outgoing{probe: c.target, sentinel: true})
+	l.prepared = append(l.prepared, outgoing{probe: c.target, host: c.host, sentinel: true})
 	return true
 }
 
@@ -246,7 +249,7 @@ func (s *sweep) silentUDP(host uint64) (silent int) {
 // though it was: then only sentinels are asked. It gives the lane up when that
 // has lasted.
 func (s *sweep) stalls(l *lane, now time.Duration) bool {
-	const inARow = 24
+	const inARow = 8
 	if l.careful || l.streak < inARow || now-l.silentFor < time.Second {
 		return false
 	}
@@ -266,6 +269,6 @@ func (s *sweep) stalls(l *lane, now time.Duration) bool {
 			s.summary.Sentinels++
 		}
 	}
-	l.pacer.refilled, l.pacer.starved = now, true
+	l.pacer.refilled = now
 	return true
 }

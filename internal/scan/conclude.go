@@ -31,6 +31,12 @@ func (s *sweep) conclude(early bool) {
 		}
 		s.missing += l.missing
 	}
+	if s.uniform() && asked == s.tally.n && len(held) == 0 {
+		s.summary.Silent += s.tally.left
+		s.summary.Targets += s.tally.left
+		s.summary.Filtered += s.tally.left
+		return
+	}
 	for w := range uint64(len(s.tally.words)) {
 		for mask := s.tally.pendingIn(w); mask != 0; {
 			i := next(w, &mask)
@@ -45,13 +51,19 @@ func (s *sweep) conclude(early bool) {
 	}
 }
 
+// uniform reports that all silent targets have the same verdict and that nobody
+// wants to hear of them one by one.
+func (s *sweep) uniform() bool {
+	return s.Want == WantOpen && len(s.failed) == 0 && s.broken == "" && s.space.where[probe.UDP] == nil && s.space.where[probe.Echo] == nil
+}
+
 // silent gives the verdict on a target of which nothing was heard.
 func (s *sweep) silent(i uint64, state exposure.State) {
 	var p probe.Probe
 	host := s.space.at(s.lo+i, &p)
 	o := exposure.Observation{
 		Target: target(&p), Vantage: s.Vantage, State: state, Reason: exposure.ReasonTimeout,
-		Attempts: s.lanes[0].pass + 1, At: time.Now(),
+		Attempts: s.lanes[0].pass + 1,
 	}
 	switch detail, failed := s.failed[i]; {
 	case failed:
@@ -69,6 +81,7 @@ func (s *sweep) silent(i uint64, state exposure.State) {
 	}
 	s.count(o.State, probe.Nothing)
 	if s.Want == WantAll || s.Want == WantMaybe && o.State == exposure.OpenFiltered {
+		o.At = time.Now()
 		s.emit(o)
 	}
 }

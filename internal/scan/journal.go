@@ -80,6 +80,9 @@ func (s *sweep) resume() error {
 			}
 		}
 	}
+	if n := s.space.size(); s.lo >= n && n > 0 {
+		s.lo = lastSlab(n) // all was asked; whoever says so was killed before it did
+	}
 	if known {
 		return nil
 	}
@@ -148,7 +151,7 @@ func (s *sweep) restore(c cursor) {
 			continue
 		}
 		o := outgoing{index: i}
-		s.space.at(s.lo+i, &o.probe)
+		o.host = s.space.at(s.lo+i, &o.probe)
 		o.probe.Attempt = l.attempt()
 		l.waiting = append(l.waiting, o)
 	}

@@ -51,6 +51,7 @@ type lane struct {
 type outgoing struct {
 	probe    probe.Probe
 	index    uint64 // position in the slab
+	host     uint64 // number of the address
 	sentinel bool
 }
 

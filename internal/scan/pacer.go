@@ -41,7 +41,7 @@ type pacer struct {
 	baseRTT   time.Duration // the least of all
 	worstRTT  time.Duration // smoothed upper bound
 	meanRTT   time.Duration
-	starved   bool // the rate was not what limited sending
+	elapsed   time.Duration
 	tokens    float64
 	refilled  time.Duration
 	everHeard bool
@@ -135,7 +135,10 @@ func (p *pacer) answered(rtt time.Duration) {
 
 // near reports that the hosts answer so quickly that no access router can
 // stand between.
-func (p *pacer) near() bool { return p.baseRTT > 0 && p.baseRTT < nearRTT }
+func (p *pacer) near() bool {
+	const stray = 10 // times as long may some answers take, on a busy machine
+	return p.baseRTT > 0 && p.meanRTT < nearRTT && p.worstRTT < stray*nearRTT
+}
 
 // patience is how long an answer that is due may take before it is called lost.
 func (p *pacer) patience() time.Duration {
@@ -161,7 +164,7 @@ func (p *pacer) due(now time.Duration) bool {
 // that there are sentinels to judge by.
 func (p *pacer) adapt(now time.Duration, late int, drops uint64, limit float64, watched bool) {
 	lostHere := drops - p.drops
-	p.drops = drops
+	p.drops, p.elapsed = drops, now-p.began
 	p.bound(now)
 	p.weigh(now)
 	rate := p.rate
@@ -184,7 +187,7 @@ func (p *pacer) adapt(now time.Duration, late int, drops uint64, limit float64, 
 	if p.proven+p.lost >= p.need {
 		p.proven, p.lost = 0, 0
 	}
-	p.began, p.sent, p.replies, p.busy, p.starved = now, 0, 0, 0, false
+	p.began, p.sent, p.replies, p.busy = now, 0, 0, 0
 	p.rttSum, p.rttCount = 0, 0
 }
 
@@ -243,7 +246,7 @@ func (p *pacer) bound(now time.Duration) {
 	const headroom, fading = 2, 0.9
 	real := float64(p.sent) / (now - p.began).Seconds()
 	p.fastest = max(real, p.fastest*fading)
-	if !p.starved && p.sent >= enoughProven && p.rate > headroom*p.fastest {
+	if p.sent >= enoughProven && p.rate > headroom*p.fastest {
 		p.rate = max(p.floor, min(p.rate, max(headroom*p.fastest, startRate)))
 	}
 }
@@ -255,8 +258,9 @@ func (p *pacer) cut(factor float64) {
 
 // grow raises the rate where it was what limited sending.
 func (p *pacer) grow(limit float64) {
-	if p.starved {
-		return
+	const used = 0.6
+	if float64(p.sent) < used*p.rate*p.elapsed.Seconds() {
+		return // something else is what limits sending
 	}
 	// The longer nothing is lost, the bolder.
 	factor := min(1+growth*float64(int(1)<<min(p.clean, 5)), 2)
@@ -278,16 +282,18 @@ func (p *pacer) grow(limit float64) {
 	p.rate = min(p.rate*factor, top)
 }
 
-// limit is the ceiling that the loop sets itself where the user set none.
-// watched tells that there are sentinels, without which loss does not show.
-func (p *pacer) limit(explicit, watched bool) float64 {
+// limit is the ceiling that the loop sets itself where the user set none, for
+// so many hosts. watched tells that there are sentinels, without which loss does
+// not show.
+func (p *pacer) limit(hosts uint64, onLink, watched bool) float64 {
+	far := min(farRate, farPerHost*float64(hosts))
 	switch {
-	case explicit:
-		return math.Inf(1)
-	case !p.everHeard:
-		return blindRate
 	case p.near() && watched:
 		return math.Inf(1)
+	case p.near() || onLink:
+		return linkRate
+	case !p.everHeard:
+		return min(blindRate, far)
 	}
-	return farRate
+	return far
 }

@@ -14,8 +14,11 @@ func Replay(survey Survey, emit func(exposure.Observation)) error {
 	if n == 0 {
 		return nil
 	}
-	s.lo = (n - 1) / slabSize * slabSize // the last slab; the journal's answers to earlier ones need none
+	s.lo = lastSlab(n) // the journal's answers to earlier ones need none
 	s.begin(n - s.lo)
 	s.conclude(false)
 	return nil
 }
+
+// lastSlab is where the last slab of so many positions begins.
+func lastSlab(n uint64) uint64 { return (n - 1) / slabSize * slabSize }

@@ -82,10 +82,11 @@ const DefaultOutage = 30 * time.Second
 // some thousand entries stands before them.
 const (
 	nearRTT    = 2 * time.Millisecond
-	startRate  = 4000.0  // before the first answer
-	blindRate  = 4000.0  // while nothing answers
-	farRate    = 10000.0 // to hosts that are not near
-	farPerHost = 2000.0  // to one of these
+	startRate  = 4000.0  // before the first answer of a near host
+	linkRate   = 10000.0 // on a link, while nothing shows what it can bear
+	blindRate  = 1000.0  // beyond a router, while nothing answers
+	farRate    = 5000.0  // beyond a router
+	farPerHost = 2000.0  // to one host there
 )
 
 // endpoint is a port as the sweep holds it: four bytes.

@@ -80,7 +80,8 @@ const (
 	reportEvery   = 100 * time.Millisecond
 	recordEvery   = time.Second
 	longestPause  = 50 * time.Millisecond
-	fewEndpoints  = 8 // ports below which a host is not worth a note
+	outageRate    = 20.0 // packets a second while it is not clear what happens
+	fewEndpoints  = 8    // ports below which a host is not worth a note
 	mostHostNotes = 1 << 18
 )
 
@@ -92,8 +93,8 @@ func newSweep(w Wire, survey Survey, emit func(exposure.Observation)) *sweep {
 		Survey: survey, wire: w, space: newSpace(&survey), emit: emit, start: time.Now(),
 		flights: &flights{}, batch: make([]probe.Probe, 0, batchSize), meta: make([]outgoing, 0, batchSize),
 		replies: make([]probe.Reply, replySize),
-		perHost: newThrottle(survey.PerHost, survey.Addresses.Len(), 32, 128),    //nolint:mnd // whole addresses
-		perNet:  newThrottle(survey.PerNet, survey.Addresses.Len()/16+1, 24, 64), //nolint:mnd // as Survey says
+		perHost: newThrottle(survey.PerHost, survey.Addresses.Len()),
+		perNet:  newThrottle(survey.PerNet, survey.Addresses.Len()),
 	}
 	s.notes = len(s.space.ends) >= fewEndpoints || s.space.where[probe.UDP] != nil
 	s.summary.Started, s.summary.Mode, s.summary.Seed = s.start, survey.Mode, survey.Seed
@@ -109,13 +110,21 @@ func (s *sweep) begin(n uint64) {
 	s.tally = newTally(n)
 	s.hosts, s.suspects, s.failed = map[uint64]*hostNote{}, map[uint64]uint8{}, map[uint64]string{}
 	s.inSlab = [probe.Attempts]uint64{}
-	main := &lane{watch: newWatch(s.Seed), pacer: s.newPacer(startRate)}
+	main := &lane{watch: newWatch(s.Seed), pacer: s.newPacer(s.firstRate())}
 	if len(s.lanes) > 0 { // what was learned of the path stays known
 		main.pacer, main.watch = s.lanes[0].pacer, s.lanes[0].watch
 	}
 	main.pacer.began, main.pacer.refilled = now, now
 	s.lanes = append(s.lanes[:0], main)
 	s.replay()
+}
+
+// firstRate is what a sweep begins with.
+func (s *sweep) firstRate() float64 {
+	if s.OnLink || s.Rate > 0 {
+		return startRate
+	}
+	return blindRate
 }
 
 func (s *sweep) newPacer(start float64) *pacer {
@@ -175,8 +184,11 @@ func (s *sweep) advance(l *lane) (time.Duration, error) {
 	if l.pacer.due(now) {
 		s.drops = s.wire.Account().RingDrops
 		watched := len(l.watch.slots) > 0
-		l.pacer.adapt(now, l.watch.late, s.drops, l.pacer.limit(s.Rate > 0, watched), watched)
+		l.pacer.adapt(now, l.watch.late, s.drops, s.limit(l, watched), watched)
 		l.epochSentinels = l.watch.sent
+		if l.streak > 1 && !l.careful { // it may be an outage: slow down, and see
+			l.pacer.rate = max(l.pacer.rate, min(l.rateBefore, outageRate))
+		}
 	}
 	if s.finished(l) {
 		l.done = true
@@ -189,6 +201,14 @@ func (s *sweep) advance(l *lane) (time.Duration, error) {
 		return longestPause, nil
 	}
 	return s.send(l, now)
+}
+
+// limit is the ceiling of a lane beside the one that the user set.
+func (s *sweep) limit(l *lane, watched bool) float64 {
+	if s.Rate > 0 {
+		return math.Inf(1)
+	}
+	return l.pacer.limit(s.Addresses.Len(), s.OnLink, watched)
 }
 
 // finished reports that nothing is left to learn.
@@ -218,7 +238,6 @@ func (s *sweep) settle(l *lane, now time.Duration) time.Duration {
 		l.settles = now + l.settle(s.OnLink)
 	}
 	if now < l.settles {
-		l.pacer.starved = true
 		return l.settles - now
 	}
 	l.settles = 0
@@ -242,7 +261,6 @@ func (s *sweep) send(l *lane, now time.Duration) (time.Duration, error) {
 	}
 	hold := s.fill(l, n, now)
 	if len(s.batch) == 0 {
-		l.pacer.starved = true
 		return hold, nil
 	}
 	before := s.now()
@@ -265,7 +283,6 @@ func (s *sweep) send(l *lane, now time.Duration) (time.Duration, error) {
 	}
 	s.downSince = 0
 	if sent < len(s.batch) { // the wire holds as many as it can
-		l.pacer.starved = true
 		return leastEpoch, nil
 	}
 	return l.pacer.wait(), nil
@@ -283,10 +300,10 @@ func (s *sweep) fill(l *lane, n int, now time.Duration) (hold time.Duration) {
 	attempt, patience := l.attempt(), l.settle(s.OnLink)
 	for len(s.batch) < n {
 		if s.sentinelDue(l) {
-			if c := l.watch.pick(now); c != nil && s.throttled(c.target.Addr, now) == 0 {
+			if c := l.watch.pick(now); c != nil && s.throttled(c.host, c.target.Addr, now) == 0 {
 				l.watch.left(c, now, l.cursor)
 				l.sinceSentinel = 0
-				s.take(outgoing{probe: c.target, sentinel: true}, now)
+				s.take(outgoing{probe: c.target, host: c.host, sentinel: true}, now)
 				continue
 			}
 		}
@@ -298,12 +315,12 @@ func (s *sweep) fill(l *lane, n int, now time.Duration) (hold time.Duration) {
 			break
 		}
 		o := outgoing{index: i}
-		host := s.space.at(s.lo+i, &o.probe)
-		if !l.careful && s.isCareful(host) {
+		o.host = s.space.at(s.lo+i, &o.probe)
+		if !l.careful && s.isCareful(o.host) {
 			continue
 		}
 		o.probe.Attempt, o.probe.Patience = attempt, patience
-		if wait := s.throttled(o.probe.Addr, now); wait > 0 {
+		if wait := s.throttled(o.host, o.probe.Addr, now); wait > 0 {
 			l.waiting = append(l.waiting, o)
 			hold = min(hold, wait)
 			continue
@@ -318,7 +335,7 @@ func (s *sweep) release(l *lane, n int, now time.Duration) (hold time.Duration) 
 	hold = longestPause
 	kept := l.waiting[:0]
 	for _, o := range l.waiting {
-		wait := s.throttled(o.probe.Addr, now)
+		wait := s.throttled(o.host, o.probe.Addr, now)
 		switch {
 		case s.tally.get(o.index) != pending:
 		case wait > 0:
@@ -336,13 +353,18 @@ func (s *sweep) release(l *lane, n int, now time.Duration) (hold time.Duration) 
 }
 
 // throttled tells how long an address must be left alone.
-func (s *sweep) throttled(a netip.Addr, now time.Duration) time.Duration {
-	return max(s.perHost.wait(a, now), s.perNet.wait(a, now))
+func (s *sweep) throttled(host uint64, a netip.Addr, now time.Duration) time.Duration {
+	if s.perNet == nil {
+		return s.perHost.wait(host, now)
+	}
+	return max(s.perHost.wait(host, now), s.perNet.wait(network(a), now))
 }
 
 func (s *sweep) take(o outgoing, now time.Duration) {
-	s.perHost.take(o.probe.Addr, now)
-	s.perNet.take(o.probe.Addr, now)
+	s.perHost.take(o.host, now)
+	if s.perNet != nil {
+		s.perNet.take(network(o.probe.Addr), now)
+	}
 	s.add(o)
 }
 

@@ -77,7 +77,7 @@ func TestSweepIsRight(t *testing.T) {
 		most   float64 // packets a target
 	}{
 		{"near", one, "T:0-65535", func(w *world) { w.truth = openEvery(97) }, 300 * time.Millisecond, 1.1},
-		{"far", one, "T:0-65535", func(w *world) { w.truth = openEvery(97); w.rtt = far(30 * time.Millisecond) }, 10 * time.Second, 1.1},
+		{"far", one, "T:0-65535", func(w *world) { w.truth = openEvery(97); w.rtt = far(30 * time.Millisecond) }, 35 * time.Second, 1.1},
 		{"lossy", one, "T:1-20000", func(w *world) { w.truth = openEvery(97); w.loss = 0.05 }, 2 * time.Second, 1.2},
 		{"very lossy", one, "T:1-20000", func(w *world) { w.truth = openEvery(97); w.loss = 0.3 }, 8 * time.Second, 1.8},
 		{"resets limited", one, "T:1-20000", func(w *world) { w.truth = openEvery(97); w.limit = limitAnswer(probe.Reset, 2000, 50) }, 14 * time.Second, 2.6},

@@ -2,7 +2,6 @@ package scan
 
 import (
 	"encoding/binary"
-	"hash/maphash"
 	"math"
 	"math/bits"
 	"net/netip"
@@ -10,72 +9,59 @@ import (
 )
 
 // throttle keeps probes to one address, or to one network, apart in time. It
-// holds a table of fixed size; two that share a place share its allowance, so
-// that the ceiling holds in any case.
+// holds a table of bounded size; two that share a place in it share the
+// allowance, so that the ceiling holds in any case.
 type throttle struct {
-	gap  uint32 // ticks between two packets
-	free []uint32
-	seed maphash.Seed
+	gap  uint32   // ticks between two packets
+	free []uint32 // when the next may leave
 	mask uint64
-	bits [2]int // of the prefix, IPv4 and IPv6
 }
 
 const (
-	tick           = time.Microsecond
-	throttlePlaces = 1 << 18
+	tick       = time.Microsecond
+	mostPlaces = 1 << 20
 )
 
-// newThrottle limits to so many packets a second; nil when that is 0.
-func newThrottle(perSecond float64, places uint64, bits4, bits6 int) *throttle {
+// newThrottle limits to so many packets a second, for so many addresses or
+// networks; nil when the rate is 0.
+func newThrottle(perSecond float64, count uint64) *throttle {
 	if perSecond <= 0 {
 		return nil
 	}
-	n := uint64(1) << bits.Len64(min(places, throttlePlaces)*2)
-	return &throttle{
-		gap:  uint32(math.Ceil(max(1, min(float64(time.Second)/float64(tick)/perSecond, 1<<30)))),
-		free: make([]uint32, n), seed: maphash.MakeSeed(), mask: n - 1, bits: [2]int{bits4, bits6},
-	}
+	n := uint64(1) << bits.Len64(min(count, mostPlaces)-1)
+	gap := float64(time.Second) / float64(tick) / perSecond
+	return &throttle{gap: uint32(math.Ceil(min(max(1, gap), math.MaxInt32))), free: make([]uint32, n), mask: n - 1}
 }
 
-func (t *throttle) place(a netip.Addr) *uint32 {
-	var b [16]byte
-	n := t.bits[1]
-	if a.Is4() {
-		n = t.bits[0]
-		a4 := a.As4()
-		copy(b[:], a4[:])
-	} else {
-		b = a.As16()
-	}
-	high := binary.BigEndian.Uint64(b[:])
-	low := binary.BigEndian.Uint64(b[8:])
-	switch {
-	case n <= 64: //nolint:mnd // halves of an IPv6 address
-		high, low = high>>(64-n)<<(64-n), 0
-	default:
-		low = low >> (128 - n) << (128 - n)
-	}
-	return &t.free[maphash.Comparable(t.seed, [2]uint64{high, low})&t.mask]
-}
-
-// wait gives how long the address must be left alone; nil throttles nothing.
-func (t *throttle) wait(a netip.Addr, now time.Duration) time.Duration {
+// wait gives how long what has this number must be left alone; nil throttles
+// nothing.
+func (t *throttle) wait(number uint64, now time.Duration) time.Duration {
 	if t == nil {
 		return 0
 	}
 	// The clock wraps after 71 minutes: what lies further ahead than one gap
 	// was set before that.
-	left := *t.place(a) - uint32(now/tick) //nolint:gosec // a difference of wrapping clocks
+	left := t.free[number&t.mask] - uint32(now/tick) //nolint:gosec // a difference of wrapping clocks
 	if left <= t.gap {
 		return time.Duration(left) * tick
 	}
 	return 0
 }
 
-// take uses the address up for a while.
-func (t *throttle) take(a netip.Addr, now time.Duration) {
-	if t == nil {
-		return
+// take uses the number's allowance up for a while.
+func (t *throttle) take(number uint64, now time.Duration) {
+	if t != nil {
+		t.free[number&t.mask] = uint32(now/tick) + t.gap //nolint:gosec // a wrapping clock
 	}
-	*t.place(a) = uint32(now/tick) + t.gap //nolint:gosec // a wrapping clock
+}
+
+// network numbers the /24 or /64 of an address; networks that follow each other
+// have numbers that do, too.
+func network(a netip.Addr) uint64 {
+	if a.Is4() {
+		b := a.As4()
+		return uint64(binary.BigEndian.Uint32(b[:]) >> 8) //nolint:mnd // the host's byte
+	}
+	b := a.As16()
+	return binary.BigEndian.Uint64(b[:])
 }

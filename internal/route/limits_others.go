@@ -1,0 +1,5 @@
+//go:build !linux
+
+package route
+
+func readLimits() Limits { return Limits{} }
