@@ -166,8 +166,13 @@ func (s *sweep) importantFirst(list []uint32) {
 func rankings() map[endpoint]int {
 	const mdns, dot, doh, ntp, dns = 5353, 853, 443, 123, 53
 	ranked := []endpoint{
-		{probe.UDP, dns}, {probe.TCP, dns}, {probe.TCP, dot}, {probe.TCP, doh},
-		{probe.UDP, dot}, {probe.UDP, mdns}, {probe.UDP, ntp},
+		{probe.UDP, dns},
+		{probe.TCP, dns},
+		{probe.TCP, dot},
+		{probe.TCP, doh},
+		{probe.UDP, dot},
+		{probe.UDP, mdns},
+		{probe.UDP, ntp},
 	}
 	places := make(map[endpoint]int, len(ranked))
 	for i, e := range ranked {

@@ -125,18 +125,6 @@ func refuse(r exchange.Request, _ int) exchange.Reply {
 	}
 }
 
-// unreachable answers with an ICMP error of the offender.
-func unreachable(offender string) func(exchange.Request, int) exchange.Reply {
-	return func(exchange.Request, int) exchange.Reply {
-		return exchange.Reply{Reason: exposure.ReasonPortUnreachable, Offender: netip.MustParseAddr(offender)}
-	}
-}
-
-// unlimited is a Limiter that lets everything pass.
-type unlimited struct{}
-
-func (unlimited) Wait(ctx context.Context) error { return ctx.Err() }
-
 func ports(tb testing.TB, expr string) []netset.Port {
 	tb.Helper()
 	set, err := netset.ParsePorts(expr)

@@ -244,8 +244,8 @@ func (p *pacer) weigh(now time.Duration) {
 // machine is the limit, a rate far above it could not be cut in time.
 func (p *pacer) bound(now time.Duration) {
 	const headroom, fading = 2, 0.9
-	real := float64(p.sent) / (now - p.began).Seconds()
-	p.fastest = max(real, p.fastest*fading)
+	actual := float64(p.sent) / (now - p.began).Seconds()
+	p.fastest = max(actual, p.fastest*fading)
 	if p.sent >= enoughProven && p.rate > headroom*p.fastest {
 		p.rate = max(p.floor, min(p.rate, max(headroom*p.fastest, startRate)))
 	}
@@ -287,11 +287,12 @@ func (p *pacer) grow(limit float64) {
 // not show.
 func (p *pacer) limit(hosts uint64, onLink, watched bool) float64 {
 	far := min(farRate, farPerHost*float64(hosts))
+	link := min(linkRate, linkHost*float64(hosts))
 	switch {
 	case p.near() && watched:
 		return math.Inf(1)
 	case p.near() || onLink:
-		return linkRate
+		return link
 	case !p.everHeard:
 		return min(blindRate, far)
 	}

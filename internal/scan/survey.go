@@ -83,7 +83,8 @@ const DefaultOutage = 30 * time.Second
 const (
 	nearRTT    = 2 * time.Millisecond
 	startRate  = 4000.0  // before the first answer of a near host
-	linkRate   = 10000.0 // on a link, while nothing shows what it can bear
+	linkRate   = 20000.0 // on a link, while nothing shows what it can bear
+	linkHost   = 5000.0  // to one host there
 	blindRate  = 1000.0  // beyond a router, while nothing answers
 	farRate    = 5000.0  // beyond a router
 	farPerHost = 2000.0  // to one host there

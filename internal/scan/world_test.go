@@ -12,15 +12,14 @@ import (
 // world is a network in virtual time behind a Wire: hosts with truth, delay,
 // loss and limits.
 type world struct {
-	rtt      func(a netip.Addr) time.Duration
-	truth    func(p probe.Probe) probe.Answer // Nothing: silence
-	loss     float64                          // of each direction together
-	capacity float64                          // packets a second that the path carries; 0: any
-	limits   map[string]*bucket               // by host and answer
-	limit    func(p probe.Probe, a probe.Answer) (key string, perSecond, burst float64)
-	down     func(elapsed time.Duration) bool // nothing passes
-	cost     time.Duration                    // of sending one packet
-	forge    func(p probe.Probe) []probe.Reply
+	rtt    func(a netip.Addr) time.Duration
+	truth  func(p probe.Probe) probe.Answer // Nothing: silence
+	loss   float64                          // of each direction together
+	limits map[string]*bucket               // by host and answer
+	limit  func(p probe.Probe, a probe.Answer) (key string, perSecond, burst float64)
+	down   func(elapsed time.Duration) bool // nothing passes
+	cost   time.Duration                    // of sending one packet
+	forge  func(p probe.Probe) []probe.Reply
 
 	rand    *rand.Rand
 	start   time.Time
