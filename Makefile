@@ -42,6 +42,10 @@ bench-assess: ## time whole assessments: one server, 256 addresses, a /16
 	$(GO) test -run '^$$' -bench Assess -benchtime 3x ./internal/app
 	scripts/bench-assess.sh
 
+.PHONY: bench-scan
+bench-scan: ## compare the scan engine with masscan, zmap and nmap (BENCH_QUICK=1: two minutes)
+	scripts/bench-scan.sh
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s)
 	scripts/fuzz.sh
