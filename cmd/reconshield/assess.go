@@ -103,7 +103,7 @@ func runAssess(cmd *cobra.Command, f assessFlags) error {
 	if f.app.Timeout <= 0 {
 		return fmt.Errorf("--timeout %s: a positive duration such as 2s", f.app.Timeout)
 	}
-	out, err := openOutput(cmd.OutOrStdout(), f.output)
+	out, err := openOutput(cmd.OutOrStdout(), "--output", f.output)
 	if err != nil {
 		return err
 	}
@@ -195,31 +195,31 @@ type output struct {
 	path string
 }
 
-func openOutput(stdout io.Writer, path string) (*output, error) {
+func openOutput(stdout io.Writer, flag, path string) (*output, error) {
 	if path == "" || path == "-" {
 		return &output{w: stdout}, nil
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return openSpecial(path, info)
+		return openSpecial(flag, path, info)
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".reconshield-*")
 	if err != nil {
 		if e, ok := errors.AsType[*os.PathError](err); ok {
 			err = e.Err // the path in it is of a file that the user never named
 		}
-		return nil, fmt.Errorf("--output %s: cannot write there: %w", path, err)
+		return nil, fmt.Errorf("%s %s: cannot write there: %w", flag, path, err)
 	}
 	return &output{w: file, file: file, path: path}, nil
 }
 
 // openSpecial opens what must be written to in place: a device or a pipe.
-func openSpecial(path string, info os.FileInfo) (*output, error) {
+func openSpecial(flag, path string, info os.FileInfo) (*output, error) {
 	if info.IsDir() {
-		return nil, fmt.Errorf("--output %s: is a directory", path)
+		return nil, fmt.Errorf("%s %s: is a directory", flag, path)
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		return nil, fmt.Errorf("--output: %w", err)
+		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	return &output{w: file}, nil
 }

@@ -73,7 +73,7 @@ reconshield assess ns1.example.net 192.0.2.0/28 2001:db8::53 --format json
 reconshield checks REC-1`,
 		SilenceUsage: true,
 	}
-	root.AddCommand(newAssessCommand(), newChecksCommand(), newCollectorCommand())
+	root.AddCommand(newAssessCommand(), newScanCommand(), newChecksCommand(), newCollectorCommand())
 	return root
 }
 
