@@ -2,6 +2,7 @@ package scan
 
 import (
 	"cmp"
+	"container/heap"
 	"slices"
 	"time"
 
@@ -18,14 +19,14 @@ type hostNote struct {
 	limited      bool  // its silence may come from a limit
 }
 
-// isCareful reports a host that has a lane of its own.
-func (s *sweep) isCareful(host uint64) bool {
-	return len(s.lanes) > 1 && s.laneOf(host).careful
+// isCareful reports a target that belongs to a lane of its host's own.
+func (s *sweep) isCareful(host uint64, kind probe.Kind) bool {
+	return len(s.lanes) > 1 && s.laneOf(host, kind).careful
 }
 
-func (s *sweep) laneOf(host uint64) *lane {
+func (s *sweep) laneOf(host uint64, kind probe.Kind) *lane {
 	if len(s.lanes) > 1 {
-		if n := s.hosts[host]; n != nil && n.lane != nil {
+		if n := s.hosts[host]; n != nil && n.lane != nil && (kind == probe.UDP || !n.lane.onlyUDP) {
 			return n.lane
 		}
 	}
@@ -35,9 +36,10 @@ func (s *sweep) laneOf(host uint64) *lane {
 // sentinelDue reports that the lane should ask a target that is known to answer.
 func (s *sweep) sentinelDue(l *lane) bool {
 	const (
-		share = 32 // one packet in so many
-		alert = 8  // while answers are being lost
-		few   = 4  // an epoch, however short
+		share = 32  // one packet in so many
+		alert = 8   // while answers are being lost
+		few   = 4   // an epoch, however short
+		slow  = 200 // packets a second, below which epochs are few
 	)
 	w, p := l.watch, l.pacer
 	if len(w.slots) == 0 {
@@ -55,14 +57,22 @@ func (s *sweep) sentinelDue(l *lane) bool {
 	if l.streak > 1 {
 		return l.sinceSentinel > 0
 	}
-	sent := int(w.sent - l.epochSentinels) //nolint:gosec // a small difference
-	if p.ramp && !p.topped && len(l.waiting) == 0 && sent < few {
-		return p.sent > sent
+	if p.ramp && !p.topped && len(l.waiting) == 0 && l.epochSentinels < few {
+		return p.sent > l.epochSentinels
 	}
-	if p.loss > tolerable {
-		return p.sent >= (sent+1)*alert
+	if p.loss > tolerable || p.rate < slow {
+		return l.owed >= alert
 	}
-	return p.sent >= (sent+1)*share
+	return l.owed >= share
+}
+
+// reserve notes that a sentinel is about to leave, which settles what probes
+// are owed; those of an epoch that is long over are forgiven.
+func (l *lane) reserve(c *sentinel) {
+	const share, most = 32, 128
+	l.owed = min(max(l.owed-share, 0), most)
+	l.epochSentinels++
+	c.asked, l.sinceSentinel = true, 0
 }
 
 // expire gives up sentinels that have been due for too long.
@@ -94,7 +104,7 @@ func (s *sweep) expire(l *lane, now time.Duration) {
 	})
 	for _, host := range limited {
 		if n := s.hosts[host]; n.lane == nil {
-			s.detach(host, n, now)
+			s.detach(host, n, now, false)
 		}
 	}
 }
@@ -118,24 +128,34 @@ func (s *sweep) limits(n *hostNote) bool {
 	return proven >= enoughProven && lost*share*4 < proven+lost
 }
 
-// detach gives a host a lane of its own, for all that it has not answered.
-func (s *sweep) detach(host uint64, n *hostNote, now time.Duration) *lane {
+// detach gives a host a lane of its own, for all that it has not answered, or
+// what of that is UDP.
+func (s *sweep) detach(host uint64, n *hostNote, now time.Duration, onlyUDP bool) *lane {
 	const start, need = 4, 4
-	l := &lane{careful: true, host: host, watch: newWatch(s.Seed + host), pacer: s.newPacer(start)}
+	l := &lane{careful: true, onlyUDP: onlyUDP, host: host, watch: newWatch(s.Seed + host), pacer: s.newPacer(start)}
 	l.pacer.floor, l.pacer.need, l.pacer.began, l.pacer.refilled = leastRate, need, now, now
 	main := s.lanes[0]
+	theirs := func(c *sentinel) bool { return c.host == host && (!onlyUDP || c.target.Kind == probe.UDP) }
 	for _, c := range main.watch.slots {
-		if c.host == host {
+		if theirs(&c) {
 			l.watch.adopt(c)
 		}
 	}
-	main.watch.forget(host)
-	main.pacer.lost, main.pacer.proven = 0, 0
+	main.watch.forget(theirs)
+	if !onlyUDP {
+		main.pacer.lost, main.pacer.proven = 0, 0
+	}
 	n.lane = l
-	for end := range s.space.ends {
+	for end, e := range s.space.ends {
+		if onlyUDP && e.kind != probe.UDP {
+			continue
+		}
 		pos, ok := s.space.position(host, end)
 		if !ok || pos < s.lo || pos-s.lo >= s.tally.n || s.tally.get(pos-s.lo) != pending {
 			continue
+		}
+		if onlyUDP && s.isSuspect(pos-s.lo) {
+			continue // it has answered, and can do so again
 		}
 		l.list = append(l.list, uint32(pos-s.lo)) //nolint:gosec // a slab has fewer than 2^28
 	}
@@ -143,7 +163,9 @@ func (s *sweep) detach(host uint64, n *hostNote, now time.Duration) *lane {
 	if len(l.list) <= fewLeft {
 		l.pacer.rate = l.pacer.floor // what little time there is goes to what matters
 	}
+	l.left, l.wake = len(l.list), now
 	s.lanes = append(s.lanes, l)
+	heap.Push(&s.agenda, l)
 	return l
 }
 
@@ -181,6 +203,21 @@ func rankings() map[endpoint]int {
 	return places
 }
 
+// patience is how long the lane's host may hold the sweep up: half as long when
+// DNS, for which the others wait, is known to be open.
+func (s *sweep) patience(l *lane) time.Duration {
+	const dns = 53
+	where := s.space.where[probe.UDP]
+	if where == nil || where[dns] < 0 {
+		return s.Patience
+	}
+	pos, ok := s.space.position(l.host, int(where[dns]))
+	if ok && pos >= s.lo && pos-s.lo < s.tally.n && s.tally.get(pos-s.lo) == isOpen {
+		return s.Patience / 2 //nolint:mnd // as it says
+	}
+	return s.Patience
+}
+
 // leastRate is the slowest a host is asked: Linux says once a second that a
 // UDP port is closed.
 const leastRate = 0.8
@@ -190,21 +227,49 @@ const leastRate = 0.8
 // and say nothing over UDP: an earlier scan may have used up what they say.
 // When the verdict matters, they are asked as slowly as they answer.
 func (s *sweep) separate(now time.Duration) {
+	s.noteLimits()
 	for host, n := range s.hosts {
-		if n.lane != nil || s.silentUDP(host) == 0 {
+		if n.lane != nil || !s.silentUDP(host) {
 			continue
 		}
-		n.limited = n.unreachables > 0
 		if s.Want == WantOpen {
 			continue
 		}
-		l := s.detach(host, n, now)
+		l := s.detach(host, n, now, true)
 		if n.limited {
 			l.watch.consider(&probe.Reply{Probe: n.canary, Answer: probe.PortUnreachable}, host, true)
 		} else {
 			l.trial, l.pacer.rate = true, l.pacer.floor
 		}
 		l.again(s.tally, s.Seed)
+	}
+}
+
+// cared reports that a careful lane has nothing left to learn, or no time.
+func (s *sweep) cared(l *lane, now time.Duration) bool {
+	const inARow = 8
+	switch {
+	case l.left == 0:
+		l.missing = 0
+		return true
+	case s.tried(l, now):
+		return true
+	case s.Patience > 0 && now > s.patience(l),
+		l.streak >= inARow && now-l.silentFor >= s.Outage: // the host is gone
+		l.given = true
+		s.worthCare(l, 1, true)
+		return true
+	}
+	return false
+}
+
+// noteLimits notes the hosts that say of some UDP ports that they are closed
+// and nothing of others.
+func (s *sweep) noteLimits() {
+	for host, n := range s.hosts {
+		if n.lane == nil && n.unreachables > 0 && s.silentUDP(host) {
+			n.limited = true
+		}
 	}
 }
 
@@ -226,28 +291,30 @@ func (s *sweep) lastWord(l *lane, now time.Duration) bool {
 	if !l.careful || l.sinceSentinel == 0 || l.trial {
 		return false
 	}
-	c := l.watch.pick(now)
+	c := l.watch.pick(now, l.sinceSentinel)
 	if c == nil {
 		return false
 	}
-	l.sinceSentinel = 0
-	l.watch.left(c, now, l.cursor)
+	l.reserve(c)
 	l.prepared = append(l.prepared, outgoing{probe: c.target, host: c.host, sentinel: true})
 	return true
 }
 
-// silentUDP counts the UDP ports of a host that have not answered.
-func (s *sweep) silentUDP(host uint64) (silent int) {
+// silentUDP reports UDP ports of a host that have not answered.
+func (s *sweep) silentUDP(host uint64) bool {
 	for end, e := range s.space.ends {
 		if e.kind != probe.UDP {
 			continue
 		}
 		pos, ok := s.space.position(host, end)
-		if ok && pos >= s.lo && pos-s.lo < s.tally.n && s.tally.get(pos-s.lo) == pending {
-			silent++
+		if !ok || pos < s.lo || pos-s.lo >= s.tally.n || s.tally.get(pos-s.lo) != pending {
+			continue
+		}
+		if !s.isSuspect(pos - s.lo) {
+			return true
 		}
 	}
-	return silent
+	return false
 }
 
 // stalls reports that the lane waits because nothing is answered any more,
@@ -266,14 +333,20 @@ func (s *sweep) stalls(l *lane, now time.Duration) bool {
 		return false
 	}
 	l.stalled = true
-	if c := l.watch.pick(now); c != nil && now-l.lastCry >= longestPause {
-		l.lastCry = now
-		l.watch.left(c, now, l.cursor)
-		if _, err := s.wire.Send([]probe.Probe{c.target}); err == nil {
-			s.summary.Sent++
-			s.summary.Sentinels++
-		}
-	}
 	l.pacer.refilled = now
+	pause := max(longestPause, time.Duration(float64(time.Second)/l.pacer.ceiling))
+	if now-l.lastCry < pause {
+		return true
+	}
+	c := l.watch.pick(now, l.sinceSentinel)
+	if c == nil || s.throttled(c.host, c.target.Addr, now) > 0 {
+		return true
+	}
+	l.lastCry = now
+	s.batch, s.meta = s.batch[:0], s.meta[:0]
+	s.take(outgoing{probe: c.target, host: c.host, sentinel: true}, now)
+	if n, err := s.wire.Send(s.batch); err == nil && n == 1 {
+		s.left(l, &s.meta[0], now)
+	}
 	return true
 }

@@ -18,7 +18,10 @@ func (s *sweep) worthAnother(l *lane) bool {
 	if l.careful {
 		return s.worthCare(l, loss, measured)
 	}
-	l.missing = missingAfter(s.inSlab[:], passes, loss, measured)
+	l.missing = missingAfter(s.inSlab[:], s.byPass, loss, measured)
+	// One pass with few sentinels tells nothing of what was lost.
+	const fewWitnesses = 100
+	s.blind = s.blind || passes == 1 && s.Retries == 0 && l.watch.sent < l.passSent+fewWitnesses && s.tally.left > 0
 	var answered float64
 	for _, n := range s.inSlab {
 		answered += float64(n)
@@ -32,9 +35,19 @@ func (s *sweep) worthAnother(l *lane) bool {
 	case passes < fewestPasses:
 		return true
 	}
-	const atMost, share = 0.05, 1e-6
+	const (
+		atMost, share = 0.05, 1e-6
+		patient, few  = 8, 1 << 16
+	)
+	if len(s.suspects) > 0 && passes < patient && s.tally.left <= few {
+		return true // what answered oddly is asked until it has done so again
+	}
 	return passes < mostPasses && l.missing > atMost+share*answered
 }
+
+// tooUnheard is the chance that a careful lane missed an answer, above which
+// its silence means little.
+const tooUnheard = 0.25
 
 // worthCare decides for a careful lane.
 func (s *sweep) worthCare(l *lane, loss float64, measured bool) bool {
@@ -54,6 +67,12 @@ func (s *sweep) worthCare(l *lane, loss float64, measured bool) bool {
 	} else if !measured {
 		loss = unknown
 	}
+	if all := float64(l.watch.sent); all > 0 { // one pass has few sentinels, and luck
+		loss = max(loss, float64(l.watch.lost)/all)
+	}
+	if main := s.lanes[0].watch; main.sent >= mostSentinels { // most of the path is the same
+		loss = max(loss, float64(main.lost)/float64(main.sent))
+	}
 	if l.pass == 0 || l.unheard == 0 {
 		l.unheard = 1
 	}
@@ -72,9 +91,10 @@ func (s *sweep) worthCare(l *lane, loss float64, measured bool) bool {
 
 // missingAfter estimates how many targets would have answered and were not
 // heard: from how many answered only to a repetition, as if every packet had
-// the same chance to be lost, and from the loss that sentinels measured in the
-// last pass, where that says more.
-func missingAfter(byAttempt []uint64, passes int, lastLoss float64, measured bool) float64 {
+// the same chance to be lost; from how much less the last pass found than the
+// one before, since what is left may be where most is lost; and from the loss
+// that sentinels measured in the last pass. What says most is believed.
+func missingAfter(byAttempt, byPass []uint64, lastLoss float64, measured bool) float64 {
 	var all, repeats float64
 	for k, n := range byAttempt {
 		all += float64(n)
@@ -83,15 +103,20 @@ func missingAfter(byAttempt []uint64, passes int, lastLoss float64, measured boo
 	if all == 0 {
 		return 0
 	}
+	passes := len(byPass)
 	p := math.Pow(repeats/(all+repeats), float64(passes))
 	missing := all * p / max(1-p, 0.01) //nolint:mnd // bounds what cannot be told
+	const most = 0.95
+	last := float64(byPass[passes-1])
+	if passes > 1 {
+		q := min(last/float64(max(byPass[passes-2], 1)), most)
+		missing = max(missing, last*q/(1-q))
+	}
 	if !measured {
 		return missing
 	}
-	const most = 0.95
-	last := byAttempt[min(passes, len(byAttempt))-1]
 	q := min(lastLoss, most)
-	return max(missing, float64(last)*q/(1-q))
+	return max(missing, last*q/(1-q))
 }
 
 // completeness is the share of the answerable targets that were heard.

@@ -2,6 +2,8 @@ package scan
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"reconshield/internal/exposure"
@@ -9,28 +11,24 @@ import (
 )
 
 // conclude gives their verdicts to the targets of the slab that stayed silent.
-// A sweep that ended early says nothing of those it did not ask.
+// A sweep that ended early says nothing of those it did not ask, or not long
+// enough ago for them to answer.
 func (s *sweep) conclude(early bool) {
 	main := s.lanes[0]
 	asked, trusted := s.tally.n, s.tally.n
 	if main.pass == 0 && (early || s.broken != "") {
 		asked = min(asked, main.cursor)
+		if early && s.broken == "" {
+			asked = min(asked, s.cursorAt(s.now()-main.settle(s.OnLink)))
+		}
 		if trusted = asked; main.silentFor != 0 {
 			trusted = min(trusted, main.heardAt)
 		}
 	}
-	held := map[uint64]bool{}
 	for _, l := range s.lanes {
-		for _, o := range append(l.waiting, l.prepared...) {
-			held[o.index] = l.pass == 0
-		}
-		if l.careful && l.pass == 0 && !l.done {
-			for _, i := range l.list[l.cursor:] {
-				held[uint64(i)] = true
-			}
-		}
 		s.missing += l.missing
 	}
+	held := s.held(early)
 	if s.uniform() && asked == s.tally.n && len(held) == 0 {
 		s.summary.Silent += s.tally.left
 		s.summary.Targets += s.tally.left
@@ -41,13 +39,72 @@ func (s *sweep) conclude(early bool) {
 		for mask := s.tally.pendingIn(w); mask != 0; {
 			i := next(w, &mask)
 			switch {
-			case (i >= asked || held[i]) && s.broken == "":
+			case early && s.broken == "" && (i >= asked || held[i]):
 			case i >= trusted || held[i]:
 				s.silent(i, exposure.Unmeasured)
 			default:
 				s.silent(i, "")
 			}
 		}
+	}
+}
+
+// held gives the positions that were not asked, or not as they should be: what
+// a lane had in hand when the sweep ended early or broke, and the TCP ports of
+// a careful lane that was given up.
+func (s *sweep) held(early bool) map[uint64]bool {
+	held := map[uint64]bool{}
+	for _, l := range s.lanes {
+		if early || s.broken != "" {
+			for _, o := range slices.Concat(l.waiting, l.prepared) {
+				if l.pass == 0 && !o.sentinel {
+					held[o.index] = true
+				}
+			}
+			if l.careful && l.pass == 0 && !l.done {
+				for _, i := range l.list[l.cursor:] {
+					held[uint64(i)] = true
+				}
+			}
+		}
+		if !l.given {
+			continue
+		}
+		for _, i := range l.list {
+			var p probe.Probe
+			if s.space.at(s.lo+uint64(i), &p); p.Kind != probe.UDP {
+				held[uint64(i)] = true
+			}
+		}
+	}
+	return held
+}
+
+// mark is how far the main lane was at a time, in its first pass.
+type mark struct {
+	at     time.Duration
+	cursor uint64
+}
+
+// cursorAt gives how far the main lane was, at least.
+func (s *sweep) cursorAt(then time.Duration) (cursor uint64) {
+	for _, m := range s.marks {
+		if m.at > then {
+			break
+		}
+		cursor = m.cursor
+	}
+	return cursor
+}
+
+// place notes how far the main lane is.
+func (s *sweep) place(now time.Duration) {
+	const enough = 40 // of reportEvery: more than any answer is waited for
+	if len(s.marks) >= enough {
+		s.marks = append(s.marks[:0], s.marks[1:]...)
+	}
+	if l := s.lanes[0]; l.pass == 0 {
+		s.marks = append(s.marks, mark{now, l.cursor})
 	}
 }
 
@@ -91,7 +148,7 @@ func (s *sweep) doubt(i, host uint64) string {
 	n := s.hosts[host]
 	switch {
 	case n == nil:
-	case n.lane != nil && n.lane.unheard > 0.25 || n.lane == nil && n.limited:
+	case n.lane != nil && n.lane.unheard > tooUnheard || n.lane == nil && n.limited:
 		s.summary.Undecided++
 		return limitedDetail
 	case n.lane != nil && !n.lane.trial:
@@ -106,6 +163,7 @@ func (s *sweep) doubt(i, host uint64) string {
 // housekeep tells the progress and keeps the journal.
 func (s *sweep) housekeep(now time.Duration) error {
 	if now-s.reported >= reportEvery {
+		s.place(now)
 		s.rate = 0
 		if s.reported > 0 {
 			s.rate = float64(s.summary.Sent-s.lastSent) / (now - s.reported).Seconds()
@@ -186,6 +244,9 @@ func (s *sweep) finish(err error) (Summary, error) {
 	account := s.wire.Account()
 	sum.RingDrops, sum.Forged = account.RingDrops, account.Forged
 	sum.Completeness = sum.completeness()
+	if s.blind && sum.Unmeasured == 0 {
+		sum.Completeness = math.NaN()
+	}
 	if s.broken != "" {
 		sum.Notes = append(sum.Notes, s.broken)
 	}

@@ -17,7 +17,11 @@ func (s *sweep) hear(r *probe.Reply, now time.Duration) {
 	if !ok {
 		return
 	}
-	s.summary.Replies++
+	if !fromNetwork(r.Answer) {
+		s.unsent(r)
+	} else {
+		s.summary.Replies++
+	}
 	if r.Attempt == sentinelAttempt {
 		s.hearSentinel(r, host, now)
 		return
@@ -30,15 +34,22 @@ func (s *sweep) hear(r *probe.Reply, now time.Duration) {
 		return
 	}
 	if r.Answer == probe.LocalError {
-		s.failed[i] = r.Detail
+		if len(s.failed) < mostOddities {
+			s.failed[i] = r.Detail
+			return
+		}
+		s.settled(i, r, 0)
 		return
 	}
 	if r.Answer == probe.Datagram && r.Protocol == "" && !s.confirmed(i, r) {
 		return
 	}
-	rtt := s.flights.rtt(i, r.Attempt, now)
-	l := s.laneOf(host)
+	odd := s.isSuspect(i)
+	delete(s.suspects, i)
+	l := s.laneOf(host, r.Kind)
+	var rtt time.Duration
 	if fromNetwork(r.Answer) {
+		rtt = s.flights.rtt(i, r.Attempt, now)
 		l.pacer.answered(rtt)
 		l.streak, l.silentFor = 0, 0
 		s.watchFor(l, r, host)
@@ -49,9 +60,23 @@ func (s *sweep) hear(r *probe.Reply, now time.Duration) {
 		} else if r.Answer != probe.PortUnreachable {
 			// Hosts limit these: that they come late says nothing of loss.
 			s.inSlab[r.Attempt]++
+			s.byPass[len(s.byPass)-1]++
 		}
 	}
+	if l.careful && (!odd || !l.onlyUDP) { // those stay in the main lane
+		l.left--
+	}
 	s.settled(i, r, rtt)
+}
+
+// unsent corrects the account for a probe that did not leave this machine.
+func (s *sweep) unsent(r *probe.Reply) {
+	if s.summary.Sent > 0 {
+		s.summary.Sent--
+	}
+	if r.Attempt > 0 && r.Attempt != sentinelAttempt && s.summary.Retransmitted > 0 {
+		s.summary.Retransmitted--
+	}
 }
 
 // fromNetwork reports an answer that a packet brought.
@@ -65,16 +90,22 @@ func (s *sweep) confirmed(i uint64, r *probe.Reply) bool {
 		return false
 	}
 	attempt, seen := s.suspects[i]
-	if !seen {
+	if !seen && len(s.suspects) < mostOddities {
 		s.suspects[i] = r.Attempt
 	}
 	return seen && attempt != r.Attempt
 }
 
+// isSuspect reports a UDP target that has answered once, and oddly.
+func (s *sweep) isSuspect(i uint64) bool {
+	_, odd := s.suspects[i]
+	return odd
+}
+
 // watchFor keeps the target as a sentinel, and notes what its host answers.
 func (s *sweep) watchFor(l *lane, r *probe.Reply, host uint64) {
 	l.watch.consider(r, host, l.careful)
-	if !s.notes {
+	if !s.notes || !sameHost(r.From, r.Addr) {
 		return
 	}
 	n := s.hosts[host]
@@ -96,7 +127,10 @@ func (s *sweep) watchFor(l *lane, r *probe.Reply, host uint64) {
 
 // hearSentinel takes the answer of a target that was known to answer.
 func (s *sweep) hearSentinel(r *probe.Reply, host uint64, now time.Duration) {
-	l := s.laneOf(host)
+	l := s.laneOf(host, r.Kind)
+	if !fromNetwork(r.Answer) {
+		return // which says nothing of the path
+	}
 	c, late := l.watch.hear(r)
 	if c == nil {
 		return

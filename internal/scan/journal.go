@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"slices"
 	"time"
 
 	"reconshield/internal/probe"
@@ -29,6 +30,7 @@ const (
 	recordSurvey  = 's' // what is being scanned, as a digest
 	recordAnswers = 'a' // positions and what was heard
 	recordCursor  = 'c' // how far the order was walked
+	recordCareful = 'l' // hosts that have lanes of their own, in the slab of the cursor before
 )
 
 // identity is a digest of all that decides which target has which position.
@@ -96,6 +98,7 @@ func (s *sweep) replay() {
 		return
 	}
 	s.replayed = true
+	var careful []byte
 	for record := range s.Journal.Records() {
 		switch {
 		case len(record) == 0:
@@ -104,10 +107,84 @@ func (s *sweep) replay() {
 		case record[0] == recordCursor:
 			if c, ok := parseCursor(record); ok && c.lo == s.lo {
 				s.restore(c)
+			} else {
+				careful = nil
 			}
+		case record[0] == recordCareful:
+			careful = record
 		}
 	}
 	s.recent = s.recent[:0]
+	if len(careful) > 0 {
+		s.restoreCareful(careful)
+	}
+	if s.lanes[0].pass > 0 {
+		s.noteLimits()
+	}
+}
+
+// Marks of a careful lane in the journal, the low bits of its host's number.
+const (
+	markTrial = 1 << iota
+	markDone
+	markUDP     // only UDP ports are in it
+	markUnheard // what is silent may be so because of a limit
+	markBits    = iota
+)
+
+// appendCareful gives the record of the careful lanes.
+func (s *sweep) appendCareful(b []byte) []byte {
+	b = append(b, recordCareful)
+	for _, l := range s.lanes[1:] {
+		n := l.host << markBits
+		if l.trial {
+			n |= markTrial
+		}
+		if l.onlyUDP {
+			n |= markUDP
+		}
+		if l.done && !l.given {
+			n |= markDone
+		}
+		if l.unheard > tooUnheard {
+			n |= markUnheard
+		}
+		b = binary.AppendUvarint(b, n)
+	}
+	return b
+}
+
+// restoreCareful gives hosts lanes of their own again, which begin anew: what
+// they were asked in vain is no matter of seconds.
+func (s *sweep) restoreCareful(record []byte) {
+	now := s.now()
+	for r := (reader{b: record[1:]}); len(r.b) > 0; {
+		marks := r.uint()
+		host := marks >> markBits
+		if r.bad || host >= s.Addresses.Len() {
+			return
+		}
+		n := s.hosts[host]
+		if n == nil {
+			n = &hostNote{}
+			s.hosts[host] = n
+		}
+		if n.lane != nil {
+			continue
+		}
+		l := s.detach(host, n, now, marks&markUDP != 0)
+		l.trial = marks&markTrial != 0
+		if n.unreachables > 0 {
+			n.limited = true
+			l.watch.consider(&probe.Reply{Probe: n.canary, Answer: probe.PortUnreachable}, host, true)
+		}
+		if marks&markDone != 0 {
+			l.left, l.list, l.ended = 0, nil, true // nothing more is to be learned
+		}
+		if marks&markUnheard != 0 {
+			l.unheard = 1
+		}
+	}
 }
 
 // recall takes an answer of an earlier run.
@@ -123,8 +200,12 @@ func (s *sweep) recall(e entry) {
 		return
 	}
 	if i := e.pos - s.lo; s.tally.get(i) == pending {
-		s.inSlab[r.Attempt]++
-		s.watchFor(s.lanes[0], &r, host)
+		if fromNetwork(r.Answer) {
+			s.watchFor(s.lanes[0], &r, host)
+			if r.Answer != probe.PortUnreachable {
+				s.inSlab[r.Attempt]++
+			}
+		}
 		s.settled(i, &r, e.rtt)
 	}
 }
@@ -138,13 +219,17 @@ func (s *sweep) settledBefore(r *probe.Reply, rtt time.Duration) {
 
 func (s *sweep) restore(c cursor) {
 	l := s.lanes[0]
-	if c.pass > mostPasses || c.cursor > s.tally.n {
+	if c.pass > max(mostPasses, s.Retries) || c.cursor > s.tally.n {
 		return
 	}
 	for l.pass < c.pass {
 		l.again(s.tally, s.Seed)
 	}
 	l.cursor = c.cursor
+	s.byPass = slices.Clone(s.inSlab[:min(l.pass, sentinelAttempt-1)+1])
+	for len(s.byPass) <= l.pass {
+		s.byPass = append(s.byPass, 0)
+	}
 	l.waiting = l.waiting[:0]
 	for _, i := range c.held {
 		if i >= s.tally.n {
@@ -187,8 +272,19 @@ func (s *sweep) record() error {
 			c.held = append(c.held, o.index)
 		}
 	}
-	if err := s.Journal.Append(c.append(nil)); err != nil {
-		return fmt.Errorf("write the checkpoint: %w", err)
+	if l.pass == 0 {
+		// What was asked a moment ago may not have been answered yet, and a pass
+		// without waiting for its answers would be wasted.
+		c.cursor = s.cursorAt(s.now() - l.settle(s.OnLink))
+	}
+	records := [][]byte{c.append(nil)}
+	if careful := s.appendCareful(nil); string(careful) != string(s.careful) {
+		s.careful, records = careful, append(records, careful)
+	}
+	for _, r := range records {
+		if err := s.Journal.Append(r); err != nil {
+			return fmt.Errorf("write the checkpoint: %w", err)
+		}
 	}
 	return nil
 }

@@ -16,8 +16,12 @@ type lane struct {
 	watch *watch
 
 	careful bool
-	host    uint64   // of a careful lane
-	list    []uint32 // of a careful lane: positions, relative to the slab
+	onlyUDP bool          // of a careful lane: TCP ports of the host stay in the main one
+	host    uint64        // of a careful lane
+	list    []uint32      // of a careful lane: positions, relative to the slab
+	left    int           // of these, pending
+	wake    time.Duration // when a careful lane is due
+	given   bool          // a careful lane was given up
 
 	pass    int
 	cursor  uint64 // pass 0 and careful: positions; later passes: words
@@ -31,10 +35,12 @@ type lane struct {
 	waiting  []outgoing // held back by a throttle
 	prepared []outgoing // built, and not taken by the wire yet
 
-	epochSentinels     uint64 // asked when the epoch began
-	sinceSentinel      int    // probes since the last
-	passSent, passLost uint64 // sentinels when the pass began
-	trial              bool   // of a careful lane: whether the host speaks of closed UDP ports at all
+	epochSentinels     int        // asked since the epoch began
+	owed               int        // probes that no sentinel speaks for yet
+	sinceSentinel      int        // probes since the last
+	passSent, passLost uint64     // sentinels when the pass began
+	passBegan          [2]float64 // their weight, and that of the lost ones, then
+	trial              bool       // of a careful lane: whether the host speaks of closed UDP ports at all
 	lastSent           time.Duration
 	found              int           // answers of this pass, in a careful lane
 	unheard            float64       // of a careful lane: the chance that all attempts at a target were lost
@@ -102,6 +108,7 @@ func (l *lane) again(t *tally, seed uint64) {
 	l.pass++
 	l.cursor, l.mask, l.ended = 0, 0, false
 	l.passSent, l.passLost = l.watch.sent, l.watch.lost
+	l.passBegan = [2]float64{l.watch.weight, l.watch.lostWeight}
 	if !l.careful {
 		l.words = permute.New(uint64(len(t.words)), orderKey(seed+uint64(l.pass))) //nolint:gosec // a small number
 		return
@@ -147,12 +154,31 @@ func (l *lane) settle(onLink bool) time.Duration {
 	return min(max(least, 3*l.pacer.worstRTT), longest)
 }
 
-// passLoss is the loss that sentinels measured in this pass; ok is false when
-// too few were asked to tell.
+// passLoss is the loss that sentinels measured in this pass, each of which
+// speaks for the probes since the one before: they are not spread evenly. ok is
+// false when too few were asked to tell.
 func (l *lane) passLoss() (loss float64, ok bool) {
-	sent, lost := l.watch.sent-l.passSent, l.watch.lost-l.passLost
-	if sent < enoughProven {
+	if l.watch.sent < l.passSent+enoughProven {
 		return 0, false
 	}
-	return float64(lost) / float64(sent), true
+	sent, lost := l.watch.weight-l.passBegan[0], l.watch.lostWeight-l.passBegan[1]
+	return min(max(lost/max(sent, 1), 0), 1), true
+}
+
+// agenda is a heap of careful lanes by when they are due.
+type agenda []*lane
+
+func (a agenda) Len() int           { return len(a) }
+func (a agenda) Less(i, j int) bool { return a[i].wake < a[j].wake }
+func (a agenda) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
+
+// Push is of heap.Interface.
+func (a *agenda) Push(x any) { *a = append(*a, x.(*lane)) } //nolint:forcetypeassert,errcheck // nothing else is pushed
+
+// Pop is of heap.Interface.
+func (a *agenda) Pop() any {
+	last := len(*a) - 1
+	l := (*a)[last]
+	(*a)[last], *a = nil, (*a)[:last]
+	return l
 }

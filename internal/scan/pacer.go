@@ -27,6 +27,8 @@ type pacer struct {
 	clean      int           // judgements in a row without loss
 	lastCut    time.Duration // what was asked before says nothing of the rate since
 	ratio      float64       // answers a packet, smoothed over good epochs
+	usualRTT   time.Duration // takes as long however little is sent, 0 when not known
+	slowFrom   float64       // the rate when answers began to take long, 0 when they do not
 
 	// The epoch under way.
 	began     time.Duration
@@ -171,12 +173,12 @@ func (p *pacer) adapt(now time.Duration, late int, drops uint64, limit float64, 
 	switch {
 	case lostHere > 0:
 		p.cut(0.7)
-	case p.busy > 0:
+	case p.busy > 0 && p.rate > blindRate: // below that, waiting for room is pace enough
 		p.cut(0.95)
 	case p.proven+p.lost >= p.need:
 		p.judge(limit, late)
 	case p.congested():
-		p.cut(0.9)
+		p.unload()
 	case late < 2 && p.lost < 2 && (p.replies > 0 || !p.everHeard) && (p.ramp || !watched):
 		p.grow(limit)
 	}
@@ -199,7 +201,7 @@ func (p *pacer) judge(limit float64, late int) {
 	excess := loss > p.inherent*inherentFactor+tolerable && p.lost >= 2
 	switch {
 	case !excess && p.congested():
-		p.cut(0.9)
+		p.unload()
 	case !excess:
 		if p.lost == 0 {
 			p.cutFrom = 0
@@ -225,7 +227,29 @@ func (p *pacer) judge(limit float64, late int) {
 
 // congested reports that answers take much longer than they could.
 func (p *pacer) congested() bool {
-	return p.rttCount >= 4 && p.rttSum/time.Duration(p.rttCount) > 3*p.baseRTT+congestedRTT
+	if p.rttCount < 4 { //nolint:mnd // so few say nothing
+		return false
+	}
+	if p.rttSum/time.Duration(p.rttCount) > 3*max(p.baseRTT, p.usualRTT)+congestedRTT {
+		return true
+	}
+	if p.rate >= p.slowFrom {
+		p.slowFrom = 0 // it helped
+	}
+	return false
+}
+
+// unload slows down for answers to come sooner. Where they do not, the path is
+// that long, or some hosts are further away than others.
+func (p *pacer) unload() {
+	const enough = 4 // times slower
+	if p.slowFrom == 0 {
+		p.slowFrom = p.rate
+	}
+	p.cut(0.9)
+	if p.rate <= max(p.floor, p.slowFrom/enough) {
+		p.usualRTT, p.slowFrom = p.rttSum/time.Duration(p.rttCount), 0
+	}
 }
 
 // weigh measures how many packets a second come through, by all answers.

@@ -18,6 +18,7 @@ type sentinel struct {
 	every  time.Duration // least time between two askings
 	sentAt time.Duration // the last one
 	cursor uint64        // of the lane, then
+	weight float64       // probes that it speaks for
 	asked  bool          // and its time to answer not over yet
 	heard  bool          // it has answered within that time
 	missed bool          // it has not, and still may
@@ -39,6 +40,8 @@ type watch struct {
 	sent  uint64
 	lost  uint64
 	late  int // overdue and not yet given up
+	// sent and lost, by the number of probes that they speak for
+	weight, lostWeight float64
 }
 
 type overdue struct {
@@ -115,39 +118,55 @@ func (w *watch) adopt(s sentinel) {
 	w.slots = append(w.slots, s)
 }
 
-// forget drops the sentinels of a host.
-func (w *watch) forget(host uint64) {
+// forget drops sentinels; what is due of the others stays due.
+func (w *watch) forget(which func(*sentinel) bool) {
+	const gone = -1
+	place := make([]int, len(w.slots))
 	kept := w.slots[:0]
 	clear(w.index)
-	for _, s := range w.slots {
-		if s.host == host {
+	for i, s := range w.slots {
+		if place[i] = gone; which(&s) {
 			continue
 		}
-		s.asked, s.heard, s.missed = false, false, false
+		place[i] = len(kept)
 		w.index[sentinelKey{s.target.Addr, s.target.Port, s.target.Kind}] = len(kept)
 		kept = append(kept, s)
 	}
-	w.slots, w.queue, w.next = kept, w.queue[:0], 0
+	due := w.queue[:0]
+	for _, o := range w.queue {
+		if o.slot = place[o.slot]; o.slot != gone {
+			due = append(due, o)
+		}
+	}
+	w.slots, w.queue, w.next = kept, due, 0
 }
 
-// pick gives the next sentinel that may be asked; nil when there is none.
-func (w *watch) pick(now time.Duration) *sentinel {
+// pick gives the next sentinel that may be asked, to speak for so many probes;
+// nil when there is none.
+func (w *watch) pick(now time.Duration, probes int) *sentinel {
 	const look = 16
 	for range min(look, len(w.slots)) {
 		w.next = (w.next + 1) % len(w.slots)
 		if s := &w.slots[w.next]; !s.asked && now-s.sentAt >= s.every {
+			s.weight = float64(max(probes, 1))
 			return s
 		}
 	}
 	return nil
 }
 
-// left notes that the sentinel left.
-func (w *watch) left(s *sentinel, now time.Duration, cursor uint64) {
-	i := w.index[sentinelKey{s.target.Addr, s.target.Port, s.target.Kind}]
+// left notes that a sentinel that pick gave has left; until then nothing is
+// due of it.
+func (w *watch) left(p *probe.Probe, now time.Duration, cursor uint64) {
+	i, known := w.index[sentinelKey{p.Addr, p.Port, p.Kind}]
+	if !known {
+		return
+	}
+	s := &w.slots[i]
 	s.sentAt, s.cursor, s.asked, s.heard, s.missed = now, cursor, true, false, false
 	w.queue = append(w.queue, overdue{i, now})
 	w.sent++
+	w.weight += s.weight
 }
 
 // hear matches an answer to a sentinel that was asked, nil when there is none.
@@ -161,6 +180,7 @@ func (w *watch) hear(r *probe.Reply) (s *sentinel, late bool) {
 	switch {
 	case s.missed:
 		w.lost--
+		w.lostWeight -= s.weight
 		s.missed = false
 		return s, true
 	case s.asked && !s.heard:
@@ -188,6 +208,7 @@ func (w *watch) expire(now, soon, patience time.Duration, each func(s *sentinel,
 			s.asked, s.missed = false, !s.heard
 			if s.missed {
 				w.lost++
+				w.lostWeight += s.weight
 			}
 			each(s, s.missed)
 		default:

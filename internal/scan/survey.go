@@ -58,8 +58,8 @@ type Survey struct {
 	OnLink bool
 	// Patience bounds the time, from the first probe on, during which hosts
 	// that limit how often they answer are asked slowly; 0: as long as it
-	// takes. What stays silent then is said to be undecided. Ports of
-	// importance come first.
+	// takes, and half as long where UDP port 53 is open. What stays silent then
+	// is said to be undecided. Ports of importance come first.
 	Patience time.Duration
 	// Outage is how long a dead link or a path on which nothing is answered
 	// any more is waited for; 0 means DefaultOutage.

@@ -1,11 +1,12 @@
 package scan
 
 import (
+	"container/heap"
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	"net/netip"
+	"math/bits"
 	"time"
 
 	"reconshield/internal/exposure"
@@ -20,6 +21,9 @@ import (
 // It returns an error with a partial summary when ctx is cancelled or the wire
 // fails; what was asked until then has been emitted. It starts no goroutine.
 func Sweep(ctx context.Context, w Wire, survey Survey, emit func(exposure.Observation)) (Summary, error) {
+	if over, _ := bits.Mul64(survey.Addresses.Len(), uint64(len(survey.Ports))+1); over != 0 {
+		return Summary{}, errors.New("so many addresses times ports cannot be counted: scan fewer of them")
+	}
 	s := newSweep(w, survey, emit)
 	err := s.resume()
 	for s.lo < s.space.size() && err == nil {
@@ -48,7 +52,9 @@ type sweep struct {
 	lo      uint64 // first position of the slab
 	tally   *tally
 	flights *flights
-	lanes   []*lane // the main one first
+	lanes   []*lane       // the main one first
+	agenda  agenda        // the careful ones that are not done
+	drained time.Duration // all answers that came until then were heard
 	hosts   map[uint64]*hostNote
 	notes   bool // hosts are worth a note
 	perHost *throttle
@@ -57,6 +63,7 @@ type sweep struct {
 	suspects map[uint64]uint8  // positions that sent what answers nothing
 	failed   map[uint64]string // positions whose last attempt failed on this side
 
+	marks     []mark
 	batch     []probe.Probe
 	meta      []outgoing
 	replies   []probe.Reply
@@ -65,12 +72,15 @@ type sweep struct {
 	broken    string // why the sweep gave up a part
 	summary   Summary
 	inSlab    [probe.Attempts]uint64 // answers of the main lane by the attempt they answer
+	byPass    []uint64               // and by the pass in which they came
+	blind     bool                   // nothing tells how much was missed
 	missing   float64                // of the slabs that are done
 	reported  time.Duration
 	recorded  time.Duration
 	lastSent  uint64
 	rate      float64
 	recent    []byte // answers not yet in the journal
+	careful   []byte // the last record of careful lanes
 	replayed  bool
 }
 
@@ -81,8 +91,10 @@ const (
 	recordEvery   = time.Second
 	longestPause  = 50 * time.Millisecond
 	outageRate    = 20.0 // packets a second while it is not clear what happens
+	mostSkipped   = 4096 // positions, before answers are looked at again
 	fewEndpoints  = 8    // ports below which a host is not worth a note
 	mostHostNotes = 1 << 18
+	mostOddities  = 1 << 20 // targets that are remembered for what is odd about them
 )
 
 func newSweep(w Wire, survey Survey, emit func(exposure.Observation)) *sweep {
@@ -109,13 +121,13 @@ func (s *sweep) begin(n uint64) {
 	now := s.now()
 	s.tally = newTally(n)
 	s.hosts, s.suspects, s.failed = map[uint64]*hostNote{}, map[uint64]uint8{}, map[uint64]string{}
-	s.inSlab = [probe.Attempts]uint64{}
+	s.inSlab, s.byPass, s.marks = [probe.Attempts]uint64{}, []uint64{0}, nil
 	main := &lane{watch: newWatch(s.Seed), pacer: s.newPacer(s.firstRate())}
 	if len(s.lanes) > 0 { // what was learned of the path stays known
 		main.pacer, main.watch = s.lanes[0].pacer, s.lanes[0].watch
 	}
 	main.pacer.began, main.pacer.refilled = now, now
-	s.lanes = append(s.lanes[:0], main)
+	s.lanes, s.agenda = append(s.lanes[:0], main), nil
 	s.replay()
 }
 
@@ -142,11 +154,19 @@ func (s *sweep) loop(ctx context.Context) error {
 		if err != nil || done {
 			return err
 		}
+		began := s.now()
 		n, err := s.wire.Receive(s.replies, min(max(wait, 0), longestPause))
 		if err != nil {
 			return fmt.Errorf("receive answers: %w", err)
 		}
 		now := s.now()
+		switch n {
+		case 0:
+			s.drained = now
+		case len(s.replies): // there may be more
+		default:
+			s.drained = began
+		}
 		for i := range s.replies[:n] {
 			s.hear(&s.replies[i], now)
 		}
@@ -159,33 +179,53 @@ func (s *sweep) loop(ctx context.Context) error {
 	}
 }
 
-// turn gives every lane its turn and tells how long nothing is to be done.
+// turn lets every lane do what is due and tells how long nothing is to be done.
 func (s *sweep) turn() (wait time.Duration, done bool, err error) {
-	done, wait = true, longestPause
-	for i := 0; i < len(s.lanes); i++ { // lanes may be added on the way
-		l := s.lanes[i]
-		if l.done {
-			continue
-		}
-		done = false
-		pause, err := s.advance(l)
+	const visits = 64 // until answers are looked at again
+	start := s.now()
+	wait = longestPause
+	main := s.lanes[0]
+	if !main.done {
+		pause, err := s.advance(main)
 		if err != nil {
 			return 0, false, err
 		}
 		wait = min(wait, pause)
 	}
-	return wait, done, nil
+	// Thousands of lanes wait most of the time: each is looked at only when it
+	// is due, or now and then.
+	seldom := max(longestPause, time.Duration(len(s.agenda))*20*time.Microsecond)
+	for range visits {
+		if len(s.agenda) == 0 {
+			return wait, main.done, nil
+		}
+		l := s.agenda[0]
+		if l.wake > start {
+			return min(wait, l.wake-start), false, nil
+		}
+		pause, err := s.advance(l)
+		if err != nil {
+			return 0, false, err
+		}
+		if l.done {
+			heap.Pop(&s.agenda)
+			continue
+		}
+		l.wake = max(start+1, s.now()+min(pause, seldom))
+		heap.Fix(&s.agenda, 0)
+	}
+	return 0, false, nil
 }
 
 // advance lets a lane do what is due, and tells when more will be.
 func (s *sweep) advance(l *lane) (time.Duration, error) {
 	now := s.now()
-	s.expire(l, now)
+	s.expire(l, min(now, s.drained)) // what lies unread is not lost
 	if l.pacer.due(now) {
 		s.drops = s.wire.Account().RingDrops
 		watched := len(l.watch.slots) > 0
 		l.pacer.adapt(now, l.watch.late, s.drops, s.limit(l, watched), watched)
-		l.epochSentinels = l.watch.sent
+		l.epochSentinels = 0
 		if l.streak > 1 && !l.careful { // it may be an outage: slow down, and see
 			l.pacer.rate = max(l.pacer.rate, min(l.rateBefore, outageRate))
 		}
@@ -214,14 +254,7 @@ func (s *sweep) limit(l *lane, watched bool) float64 {
 // finished reports that nothing is left to learn.
 func (s *sweep) finished(l *lane) bool {
 	if l.careful {
-		if s.tried(l, s.now()) {
-			return true
-		}
-		if over := s.Patience > 0 && s.now() > s.Patience; over {
-			s.worthCare(l, 1, true)
-			return true
-		}
-		return false
+		return s.cared(l, s.now())
 	}
 	if s.tally.left == 0 {
 		l.missing = 0
@@ -249,6 +282,9 @@ func (s *sweep) settle(l *lane, now time.Duration) time.Duration {
 		s.separate(now)
 	}
 	l.again(s.tally, s.Seed)
+	if !l.careful {
+		s.byPass = append(s.byPass, 0)
+	}
 	l.pacer.refilled, l.pacer.began = now, now
 	return 0
 }
@@ -276,6 +312,7 @@ func (s *sweep) send(l *lane, now time.Duration) (time.Duration, error) {
 	case errors.Is(err, probe.ErrDown):
 		return longestPause, s.down(now)
 	case errors.Is(err, probe.ErrBusy):
+		s.downSince = 0
 		l.pacer.busy++
 		return leastEpoch, nil
 	case err != nil:
@@ -288,101 +325,22 @@ func (s *sweep) send(l *lane, now time.Duration) (time.Duration, error) {
 	return l.pacer.wait(), nil
 }
 
-// fill builds a batch of at most n probes. It tells how long to wait when
-// there is nothing that may leave now.
-func (s *sweep) fill(l *lane, n int, now time.Duration) (hold time.Duration) {
-	s.batch, s.meta = s.batch[:0], s.meta[:0]
-	for _, o := range l.prepared {
-		s.add(o)
-	}
-	l.prepared = l.prepared[:0]
-	hold = s.release(l, n, now)
-	attempt, patience := l.attempt(), l.settle(s.OnLink)
-	for len(s.batch) < n {
-		if s.sentinelDue(l) {
-			if c := l.watch.pick(now); c != nil && s.throttled(c.host, c.target.Addr, now) == 0 {
-				l.watch.left(c, now, l.cursor)
-				l.sinceSentinel = 0
-				s.take(outgoing{probe: c.target, host: c.host, sentinel: true}, now)
-				continue
-			}
-		}
-		if len(l.waiting) >= batchSize {
-			break
-		}
-		i, ok := l.position(s.tally)
-		if !ok {
-			break
-		}
-		o := outgoing{index: i}
-		o.host = s.space.at(s.lo+i, &o.probe)
-		if !l.careful && s.isCareful(o.host) {
-			continue
-		}
-		o.probe.Attempt, o.probe.Patience = attempt, patience
-		if wait := s.throttled(o.host, o.probe.Addr, now); wait > 0 {
-			l.waiting = append(l.waiting, o)
-			hold = min(hold, wait)
-			continue
-		}
-		s.take(o, now)
-	}
-	return hold
-}
-
-// release moves what a throttle held back and may leave now into the batch.
-func (s *sweep) release(l *lane, n int, now time.Duration) (hold time.Duration) {
-	hold = longestPause
-	kept := l.waiting[:0]
-	for _, o := range l.waiting {
-		wait := s.throttled(o.host, o.probe.Addr, now)
-		switch {
-		case s.tally.get(o.index) != pending:
-		case wait > 0:
-			hold = min(hold, wait)
-			kept = append(kept, o)
-		case len(s.batch) >= n:
-			hold = 0
-			kept = append(kept, o)
-		default:
-			s.take(o, now)
-		}
-	}
-	l.waiting = kept
-	return hold
-}
-
-// throttled tells how long an address must be left alone.
-func (s *sweep) throttled(host uint64, a netip.Addr, now time.Duration) time.Duration {
-	if s.perNet == nil {
-		return s.perHost.wait(host, now)
-	}
-	return max(s.perHost.wait(host, now), s.perNet.wait(network(a), now))
-}
-
-func (s *sweep) take(o outgoing, now time.Duration) {
-	s.perHost.take(o.host, now)
-	if s.perNet != nil {
-		s.perNet.take(network(o.probe.Addr), now)
-	}
-	s.add(o)
-}
-
-func (s *sweep) add(o outgoing) {
-	s.batch, s.meta = append(s.batch, o.probe), append(s.meta, o)
-}
-
 // left notes that a probe is on its way.
 func (s *sweep) left(l *lane, o *outgoing, now time.Duration) {
 	s.summary.Sent++
 	if o.sentinel {
 		s.summary.Sentinels++
+		l.watch.left(&o.probe, now, l.cursor)
 		return
+	}
+	if len(s.failed) > 0 {
+		delete(s.failed, o.index)
 	}
 	if l.pass > 0 {
 		s.summary.Retransmitted++
 	}
 	l.sinceSentinel++
+	l.owed++
 	l.lastSent = now
 	s.flights.left(o.index, o.probe.Attempt, now)
 }

@@ -12,14 +12,16 @@ import (
 // world is a network in virtual time behind a Wire: hosts with truth, delay,
 // loss and limits.
 type world struct {
-	rtt    func(a netip.Addr) time.Duration
-	truth  func(p probe.Probe) probe.Answer // Nothing: silence
-	loss   float64                          // of each direction together
-	limits map[string]*bucket               // by host and answer
-	limit  func(p probe.Probe, a probe.Answer) (key string, perSecond, burst float64)
-	down   func(elapsed time.Duration) bool // nothing passes
-	cost   time.Duration                    // of sending one packet
-	forge  func(p probe.Probe) []probe.Reply
+	rtt     func(a netip.Addr) time.Duration
+	truth   func(p probe.Probe) probe.Answer // Nothing: silence
+	loss    float64                          // of each direction together
+	limits  map[string]*bucket               // by host and answer
+	limit   func(p probe.Probe, a probe.Answer) (key string, perSecond, burst float64)
+	down    func(elapsed time.Duration) bool // nothing passes
+	cost    time.Duration                    // of sending one packet
+	forge   func(p probe.Probe) []probe.Reply
+	busy    float64 // share of the sends that are refused in part
+	partial float64 // and of those that find no room for all
 
 	rand    *rand.Rand
 	start   time.Time
@@ -75,11 +77,18 @@ func (r *replies) Pop() any {
 }
 
 func (w *world) Send(probes []probe.Probe) (int, error) {
-	for _, p := range probes {
+	n, err := len(probes), error(nil)
+	if w.partial > 0 && w.rand.Float64() < w.partial { // no room for all
+		n = w.rand.IntN(n + 1)
+	}
+	if w.busy > 0 && w.rand.Float64() < w.busy {
+		n, err = w.rand.IntN(n+1), probe.ErrBusy
+	}
+	for _, p := range probes[:n] {
 		time.Sleep(w.cost)
 		w.pass(p, time.Now())
 	}
-	return len(probes), nil
+	return n, err
 }
 
 func (w *world) pass(p probe.Probe, now time.Time) {

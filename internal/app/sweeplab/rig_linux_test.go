@@ -97,7 +97,10 @@ func run(tb testing.TB, p *pair.Pair, mode string, survey scan.Survey) (map[expo
 	survey.Mode = mode
 	if mode == "raw" {
 		w := rawWire(tb, p, survey.Addresses.(netset.Scope), nil)
-		summary, err = scan.Sweep(tb.Context(), w, survey, emit)
+		err = p.InScanner(func() (err error) { // where the wire looks whether its link is up
+			summary, err = scan.Sweep(tb.Context(), w, survey, emit)
+			return err
+		})
 	} else {
 		err = p.InScanner(func() error {
 			w, err := (&dial.Dialer{}).OpenWire(payload.New())
