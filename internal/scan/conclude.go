@@ -200,6 +200,7 @@ func (s *sweep) progress() Progress {
 		p.Limited++
 		p.Done -= min(p.Done, uint64(len(l.list))-min(l.cursor, uint64(len(l.list))))
 	}
+	p.Done = min(p.Done, p.Targets) // the last slab is behind us at the end
 	return p
 }
 

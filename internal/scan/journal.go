@@ -83,21 +83,29 @@ func (s *sweep) resume() error {
 		}
 	}
 	if n := s.space.size(); s.lo >= n && n > 0 {
-		s.lo = lastSlab(n) // all was asked; whoever says so was killed before it did
+		s.lo = lastSlab(n, s.slab) // all was asked; whoever says so was killed before it did
 	}
+	s.resumed = s.lo
 	if known {
 		return nil
 	}
 	return s.Journal.Append(identity)
 }
 
-// replay gives the verdicts that an earlier run found, those of earlier slabs
-// too when this is the first, and puts the main lane where that run was.
+// retell gives the verdicts of the slabs that were done when the journal ended.
+func (s *sweep) retell() {
+	for s.lo = 0; s.lo < s.resumed; s.lo += s.tally.n {
+		s.begin(s.slab)
+		s.conclude(false)
+	}
+}
+
+// replay gives the verdicts that an earlier run found in this slab, and puts
+// the main lane where that run was.
 func (s *sweep) replay() {
-	if s.Journal == nil || s.replayed {
+	if s.Journal == nil || s.lo > s.resumed {
 		return
 	}
-	s.replayed = true
 	var careful []byte
 	for record := range s.Journal.Records() {
 		switch {
@@ -189,16 +197,12 @@ func (s *sweep) restoreCareful(record []byte) {
 
 // recall takes an answer of an earlier run.
 func (s *sweep) recall(e entry) {
-	if e.pos >= s.space.size() {
+	if e.pos < s.lo || e.pos-s.lo >= s.tally.n {
 		return
 	}
 	r := probe.Reply{Answer: e.answer, From: e.from, Protocol: e.protocol, At: e.at}
 	host := s.space.at(e.pos, &r.Probe)
 	r.Attempt = e.attempt
-	if e.pos < s.lo || e.pos-s.lo >= s.tally.n {
-		s.settledBefore(&r, e.rtt)
-		return
-	}
 	if i := e.pos - s.lo; s.tally.get(i) == pending {
 		if fromNetwork(r.Answer) {
 			s.watchFor(s.lanes[0], &r, host)
@@ -208,13 +212,6 @@ func (s *sweep) recall(e entry) {
 		}
 		s.settled(i, &r, e.rtt)
 	}
-}
-
-// settledBefore gives a verdict of a slab that is done.
-func (s *sweep) settledBefore(r *probe.Reply, rtt time.Duration) {
-	state, _ := judge(r)
-	s.count(state, r.Answer)
-	s.announce(r, state, rtt)
 }
 
 func (s *sweep) restore(c cursor) {

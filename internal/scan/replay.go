@@ -10,15 +10,14 @@ func Replay(survey Survey, emit func(exposure.Observation)) error {
 	if err := s.resume(); err != nil {
 		return err
 	}
-	n := s.space.size()
-	if n == 0 {
+	if s.space.size() == 0 {
 		return nil
 	}
-	s.lo = lastSlab(n) // the journal's answers to earlier ones need none
-	s.begin(n - s.lo)
+	s.retell()
+	s.begin(s.space.size() - s.lo)
 	s.conclude(false)
 	return nil
 }
 
 // lastSlab is where the last slab of so many positions begins.
-func lastSlab(n uint64) uint64 { return (n - 1) / slabSize * slabSize }
+func lastSlab(n, slab uint64) uint64 { return (n - 1) / slab * slab }

@@ -72,6 +72,8 @@ type Survey struct {
 	Mode string
 	// Progress is called now and then and at the end, not concurrently.
 	Progress func(Progress)
+
+	slab uint64 // positions held at once: slabSize, or less in tests
 }
 
 // DefaultOutage is how long a sweep waits for a path that stopped working.

@@ -26,8 +26,11 @@ func Sweep(ctx context.Context, w Wire, survey Survey, emit func(exposure.Observ
 	}
 	s := newSweep(w, survey, emit)
 	err := s.resume()
+	if err == nil {
+		s.retell()
+	}
 	for s.lo < s.space.size() && err == nil {
-		s.begin(min(slabSize, s.space.size()-s.lo))
+		s.begin(min(s.slab, s.space.size()-s.lo))
 		err = s.loop(ctx)
 		s.conclude(err != nil)
 		if err == nil {
@@ -81,7 +84,7 @@ type sweep struct {
 	rate      float64
 	recent    []byte // answers not yet in the journal
 	careful   []byte // the last record of careful lanes
-	replayed  bool
+	resumed   uint64 // where the journal stands: the slab that begins there was under way
 }
 
 const (
@@ -100,6 +103,9 @@ const (
 func newSweep(w Wire, survey Survey, emit func(exposure.Observation)) *sweep {
 	if survey.Outage == 0 {
 		survey.Outage = DefaultOutage
+	}
+	if survey.slab == 0 {
+		survey.slab = slabSize
 	}
 	s := &sweep{
 		Survey: survey, wire: w, space: newSpace(&survey), emit: emit, start: time.Now(),

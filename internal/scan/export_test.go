@@ -1,0 +1,7 @@
+package scan
+
+// InSlabs makes a survey be walked in small slabs.
+func InSlabs(s Survey, positions uint64) Survey {
+	s.slab = positions
+	return s
+}
