@@ -3,6 +3,7 @@ package rawsock
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,13 +39,15 @@ const (
 
 // Available returns nil when raw mode can be used, else what to do about it.
 func Available() error {
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	// The same right is needed for packet sockets, which take the kernel some
+	// milliseconds to close.
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return errors.New("raw mode needs the right to send raw packets: run as root or give it with " +
 			"`sudo setcap cap_net_raw+ep` on the reconshield binary")
 	case err != nil:
-		return fmt.Errorf("raw mode needs packet sockets, which this kernel refuses: %w", err)
+		return fmt.Errorf("raw mode needs raw sockets, which this kernel refuses: %w", err)
 	}
 	_ = unix.Close(fd)
 	return nil
@@ -191,13 +194,21 @@ func (w *Wire) Close() error {
 	return w.closeSockets()
 }
 
+// closeSockets closes all at once: the kernel waits some milliseconds for each
+// until nobody can be looking at it any more.
 func (w *Wire) closeSockets() error {
-	var all []error
+	closers := make([]func() error, 0, len(w.outlets)+len(w.intakes))
 	for _, out := range w.outlets {
-		all = append(all, out.close())
+		closers = append(closers, out.close)
 	}
 	for _, in := range w.intakes {
-		all = append(all, in.close())
+		closers = append(closers, in.close)
 	}
-	return errors.Join(all...)
+	failed := make([]error, len(closers))
+	var closing sync.WaitGroup
+	for i, end := range closers {
+		closing.Go(func() { failed[i] = end() })
+	}
+	closing.Wait()
+	return errors.Join(failed...)
 }
