@@ -65,7 +65,7 @@ reconshield scan 192.0.2.7 --ports T:all --service
 reconshield scan 192.0.2.0/24 2001:db8::53 --ports dns,ntp,snmp --show maybe
 reconshield scan 198.51.100.0/20 --ports all --resume big.scan --format jsonl -o big.jsonl
 reconshield scan --targets-from big.jsonl --exclude 198.51.100.7 --ports U:top100
-reconshield scan 10.0.0.0/8 --ports 443/tcp --rate 50000 --shard 3/16 --seed 7`,
+reconshield scan 10.0.0.0/8 --ports 443/tcp --rate 50000 --shard 3/16`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.app.Targets = args
 			return runScan(cmd, f)
@@ -87,7 +87,7 @@ func (f *scanFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&o.Discover, "discover", false, "look first which hosts answer, and scan only those")
 	flags.BoolVar(&f.noDiscover, "no-discover", false, "scan every address, whether it answers or not (the default)")
 	flags.StringVar(&o.Show, "show", "open", "which verdicts to give: open, maybe (and open|filtered) or all")
-	flags.BoolVar(&o.Prove, "prove", false, "talk to open TCP ports, and label those behind which nothing proves to listen")
+	flags.BoolVar(&o.Prove, "prove", false, "talk to open TCP ports, and label tarpits and those behind which nothing proves to listen")
 	flags.BoolVar(&o.Service, "service", false, "find what listens on every open port, UDP too (implies --prove)")
 
 	flags.StringVarP(&f.format, "format", "f", "table", "the form of the results: table, jsonl, json, csv, xml or sqlite")
@@ -108,8 +108,8 @@ func (f *scanFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&o.SourceIP, "source-ip", "", "send from this `ADDRESS`")
 	flags.StringVar(&o.GatewayMAC, "gateway-mac", "", "raw mode: send every frame to this hardware `ADDRESS`")
 
-	flags.StringVar(&o.Shard, "shard", "", "scan only part `I/N` of the targets, such as 3/16; needs --seed")
-	flags.Uint64Var(&f.seed, "seed", 0, "`NUMBER` that decides the order (default: a random one)")
+	flags.StringVar(&o.Shard, "shard", "", "scan only part `I/N` of the targets, such as 3/16; all parts must have one seed")
+	flags.Uint64Var(&f.seed, "seed", 0, fmt.Sprintf("`NUMBER` that decides the order (default: a random one; %d with --shard)", app.ShardSeed))
 	flags.StringVar(&o.Resume, "resume", "", "keep a checkpoint in `FILE`, and go on from what it holds")
 	cmd.MarkFlagsMutuallyExclusive("discover", "no-discover")
 }
@@ -186,6 +186,9 @@ func (f *scanFlags) check(cmd *cobra.Command) (portlist.Format, error) {
 		if flag := flags.Lookup(name); flag.Changed && strings.Trim(flag.Value.String(), "[], ") == "" {
 			return "", fmt.Errorf("--%s is empty: give it a value or leave it out", name)
 		}
+	}
+	if err := distinct(namedFile{"--output", f.output}, namedFile{"--stats", f.stats}, namedFile{"--resume", f.app.Resume}); err != nil {
+		return "", err
 	}
 	if flags.Changed("max-addresses") && f.app.MaxAddrs == 0 {
 		return "", errors.New("--max-addresses 0: at least 1 address")

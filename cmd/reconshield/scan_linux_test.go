@@ -59,12 +59,16 @@ func TestScan(t *testing.T) {
 type scanned struct {
 	states map[string]string   // "tcp/192.0.2.1:80" to state
 	labels map[string][]string // of those that have any
-	end    struct {
+	// services are the protocols of those that were looked at
+	services map[string]string
+	end      struct {
 		Mode                     string
 		Targets, Undecided       uint64
 		Sent                     uint64 `json:"probes_sent"`
-		Retransmitted            uint64
-		AddressesAnswered        uint64 `json:"addresses_answered"`
+		Retransmitted, Replies   uint64
+		Duration                 float64 `json:"duration_s"`
+		Rate                     float64 `json:"rate_pps"`
+		AddressesAnswered        uint64  `json:"addresses_answered"`
 		Completeness             *float64
 		Partial                  bool
 		Notes                    []string
@@ -97,12 +101,13 @@ func scanWith(t *testing.T, cmd *exec.Cmd) scanned {
 
 func read(t *testing.T, out []byte) scanned {
 	t.Helper()
-	s := scanned{states: map[string]string{}, labels: map[string][]string{}}
+	s := scanned{states: map[string]string{}, labels: map[string][]string{}, services: map[string]string{}}
 	for line := range bytes.Lines(out) {
 		var row struct {
 			Type, Address, Transport, State string
 			Port                            int
 			Labels                          []string
+			Service                         *struct{ Protocol string }
 		}
 		if err := json.Unmarshal(line, &row); err != nil {
 			t.Fatalf("%v in %q", err, line)
@@ -120,6 +125,9 @@ func read(t *testing.T, out []byte) scanned {
 		s.states[target] = row.State
 		if len(row.Labels) > 0 {
 			s.labels[target] = row.Labels
+		}
+		if row.Service != nil {
+			s.services[target] = row.Service.Protocol
 		}
 	}
 	return s
@@ -322,7 +330,7 @@ func scanInterrupted(t *testing.T, program string) {
 	}
 }
 
-// Shards with one seed share the targets out exactly.
+// Shards share the targets out exactly, without a seed being named.
 func scanShards(t *testing.T, program string) {
 	t.Helper()
 	p := pair.New(t, pair.Options{})
@@ -330,7 +338,10 @@ func scanShards(t *testing.T, program string) {
 	all := map[string]string{}
 	for i := 1; i <= 3; i++ {
 		got := scanWith(t, p.Command(program, "scan", "192.0.2.0/29", "--ports", "T:1-50", "--show", "all", "--format", "jsonl", "--progress", "none",
-			"--seed", "5", "--shard", fmt.Sprintf("%d/3", i)))
+			"--shard", fmt.Sprintf("%d/3", i)))
+		if got.end.Seed != "1" {
+			t.Errorf("shard %d: seed %s", i, got.end.Seed)
+		}
 		for target, state := range got.states {
 			if _, twice := all[target]; twice {
 				t.Errorf("%s is in two shards", target)

@@ -64,17 +64,20 @@ type ending struct {
 	Heard        uint64 // addresses that answered
 	Left         uint64 // addresses that discovery left out
 	Passes       int
+	Rate         float64 // packets a second
 }
 
 // openJournal opens the checkpoint that was asked for, and takes the seed from
 // it unless one was given.
 func (s *Scan) openJournal() error {
-	seed := s.opts.Seed
-	if seed == nil {
-		drawn := randomSeed()
-		seed = &drawn
+	switch {
+	case s.opts.Seed != nil:
+		s.seed = *s.opts.Seed
+	case !s.shard.Whole():
+		s.seed = ShardSeed
+	default:
+		s.seed = randomSeed()
 	}
-	s.seed = *seed
 	if s.opts.Resume == "" {
 		return nil
 	}
@@ -268,7 +271,7 @@ func (j *journal) finish(s *Scan, sum scan.Summary) error {
 		return nil
 	}
 	e := ending{
-		Summary: sum, Show: s.opts.Show, Interface: s.wire.name, Heard: s.wire.heard.n, Left: s.left, Passes: s.passes,
+		Summary: sum, Show: s.opts.Show, Interface: s.wire.name, Heard: s.wire.heard.n, Left: s.left, Passes: s.passes, Rate: s.rate,
 	}
 	if !math.IsNaN(sum.Completeness) {
 		e.Completeness = &sum.Completeness

@@ -27,7 +27,8 @@ type Scan struct {
 	progress func(portlist.ProgressState)
 	total    uint64 // targets of the sweep
 	passes   int
-	left     uint64 // addresses that discovery left out
+	left     uint64  // addresses that discovery left out
+	rate     float64 // packets a second of this run, from its start to the last answer
 }
 
 // NewScan validates the options, resolves names, opens the checkpoint and
@@ -95,6 +96,9 @@ func (s *Scan) Run(ctx context.Context, emit func(exposure.Observation), progres
 		err, sum.Partial = ctx.Err(), true
 	}
 	out := s.summary(sum)
+	if s.wire != nil {
+		out.DurationS = time.Since(s.started).Seconds() // with the proofs
+	}
 	if err != nil {
 		return out, &FailureError{Err: err}
 	}
@@ -128,6 +132,8 @@ func (s *Scan) measure(ctx context.Context, proof *prover) (scan.Summary, error)
 	}
 	sum, err := s.sweep(ctx, survey, proof)
 	sum = joined(account, sum)
+	sum.Started, sum.Duration = s.started, time.Since(s.started)
+	s.rate = float64(s.wire.left) / sum.Duration.Seconds()
 	if err == nil && !sum.Partial {
 		err = s.journal.finish(s, sum)
 	}
@@ -154,7 +160,7 @@ func (s *Scan) sweep(ctx context.Context, survey scan.Survey, proof *prover) (sc
 
 // replay gives the verdicts of a finished scan once more.
 func (s *Scan) replay(survey scan.Survey, proof *prover, done *ending) (scan.Summary, error) {
-	s.total, s.passes, s.left = done.Targets, done.Passes, done.Left
+	s.total, s.passes, s.left, s.rate = done.Targets, done.Passes, done.Left, done.Rate
 	s.notes = append(s.notes, "taken from the checkpoint of a finished scan: no port was asked again")
 	if survey.Addresses.Len() == 0 {
 		return done.Summary, nil

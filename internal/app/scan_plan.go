@@ -29,7 +29,7 @@ type ScanOptions struct {
 	MaxAddrs     uint64    // netset.ScanLimit, of them netset.ScanLimitIPv6 of IPv6, when 0
 	Ports        string    // port expression; DefaultScanPorts when empty
 	Shard        string    // "3/16"; empty: all of it
-	Seed         *uint64   // nil: a random one, or that of the checkpoint
+	Seed         *uint64   // nil: that of the checkpoint, else ShardSeed for a shard, else a random one
 
 	Mode       string // auto, raw or connect; auto when empty
 	SourceIP   string
@@ -58,6 +58,10 @@ type ScanOptions struct {
 
 // DefaultScanPorts is scanned when no ports are named.
 const DefaultScanPorts = "top100"
+
+// ShardSeed is the seed of a shard when none is named: only runs with the same
+// seed divide the targets alike.
+const ShardSeed uint64 = 1
 
 // ScanModes lists how a scan can send, the default first.
 func ScanModes() []string { return []string{modeAuto, modeRaw, modeConnect} }
@@ -159,9 +163,6 @@ func (p *scanPlan) readShard() error {
 	shard, err := netset.ParseShard(p.opts.Shard)
 	if err != nil {
 		return fmt.Errorf("--shard: %w", err)
-	}
-	if !shard.Whole() && p.opts.Seed == nil && p.opts.Resume == "" {
-		return errors.New("--shard needs --seed: only runs with the same seed divide the targets alike")
 	}
 	p.shard = shard
 	return nil

@@ -3,11 +3,11 @@ package app
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"sync"
 
 	"golang.org/x/time/rate"
 
+	"reconshield/internal/dial"
 	"reconshield/internal/dialogue"
 	"reconshield/internal/dnscheck"
 	"reconshield/internal/exposure"
@@ -57,6 +57,9 @@ type suspect struct {
 
 	naming sync.Mutex
 	server *exposure.Service // on port 53
+
+	trying sync.Once
+	trial  dial.Trial // of one of its ports, where all accept
 }
 
 // newProver makes one; when nothing has to be proven it only passes on.
@@ -194,23 +197,25 @@ func (p *prover) examined(h *suspect, o exposure.Observation) exposure.Observati
 		p.test(h, o.Addr)
 	}
 	if why := h.verdict(); why != "" {
-		return doubted(o, exposure.LabelAcceptsAll, why)
+		return p.accepting(h, o, why)
 	}
+	bare := o
 	o = p.identified(h, o)
-	if o.Service == nil || o.Service.Protocol != identify.Unknown {
+	switch {
+	case o.Service == nil:
+		return bare
+	case o.Service.Protocol != identify.Unknown && !unended(*o.Service):
 		return o
+	case p.ctx.Err() != nil: // which is no proof that nothing listens
+		return bare
+	case o.Service.Protocol != identify.Unknown:
+		return p.suspected(h, o)
 	}
 	p.test(h, o.Addr)
 	if why := h.verdict(); why != "" {
-		return doubted(o, exposure.LabelAcceptsAll, why)
+		return p.accepting(h, o, why)
 	}
-	return doubted(o, exposure.LabelUnproven, "no payload exchange proved that anything listens")
-}
-
-func doubted(o exposure.Observation, label exposure.Label, why string) exposure.Observation {
-	o.Labels = append(slices.Clone(o.Labels), label)
-	o.Detail = why
-	return o
+	return p.tried(h, o)
 }
 
 // identified adds the service.

@@ -20,7 +20,7 @@ func (s *Scan) summary(sum scan.Summary) portlist.Summary {
 		States: map[exposure.State]uint64{
 			exposure.Open: sum.Open, exposure.Closed: sum.Closed, exposure.Filtered: sum.Filtered, exposure.Unmeasured: sum.Unmeasured,
 		},
-		ProbesSent: sum.Sent, Replies: sum.Replies, Retransmitted: sum.Retransmitted, Attempts: s.passes,
+		ProbesSent: sum.Sent, RatePPS: s.rate, Replies: sum.Replies, Retransmitted: sum.Retransmitted, Attempts: s.passes,
 		Recovered: sum.Recovered, Lost: sum.SentinelsLost + sum.Recovered, RingDrops: sum.RingDrops, Forged: sum.Forged,
 		MinCompleteness: s.opts.MinCompleteness, Partial: sum.Partial,
 	}

@@ -110,7 +110,7 @@ func TestScanOptions(t *testing.T) {
 		{ScanOptions{PerNet: -1}, "--max-rate-per-network"},
 		{ScanOptions{Retries: 16}, "--retries"},
 		{ScanOptions{MinCompleteness: 1.5}, "--min-completeness 150"},
-		{ScanOptions{Shard: "2/2"}, "--shard needs --seed"},
+		{ScanOptions{Shard: "3/2"}, "--shard: "},
 		{ScanOptions{GatewayMAC: "00:00:00:00:00:00"}, "--gateway-mac"},
 		{ScanOptions{ExcludeFiles: []string{"-"}}, "--exclude-file -"},
 		{ScanOptions{SourceIP: "224.0.0.1"}, "--source-ip"},

@@ -20,7 +20,7 @@ import (
 )
 
 // carrier is the wire of a scan, and what is known of it. It counts the
-// addresses that answered.
+// addresses that answered and the packets of this run that really left.
 type carrier struct {
 	scan.Wire
 	mode   string
@@ -29,12 +29,25 @@ type carrier struct {
 	paths  []probe.Path // raw mode only
 	raw    *rawsock.Wire
 	heard  *census
+	left   uint64
+}
+
+// Send is a scan.Wire's.
+func (c *carrier) Send(probes []probe.Probe) (int, error) {
+	n, err := c.Wire.Send(probes)
+	c.left += uint64(max(n, 0)) //nolint:gosec // not negative
+	return n, err
 }
 
 // Receive is a scan.Wire's.
 func (c *carrier) Receive(into []probe.Reply, wait time.Duration) (int, error) {
 	n, err := c.Wire.Receive(into, wait)
 	c.heard.add(into[:n])
+	for i := range into[:n] {
+		if into[i].Answer >= probe.NoNeighbour && c.left > 0 {
+			c.left-- // this machine's own answer: nothing left it
+		}
+	}
 	return n, err
 }
 

@@ -101,6 +101,9 @@ func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 		conn.Close() //nolint:errcheck // nothing was written
 		return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connected only to itself: nothing listens there")}
 	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		bound(tcp)
+	}
 	return conn, err
 }
 

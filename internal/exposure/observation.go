@@ -53,6 +53,9 @@ const (
 	// LabelUnproven: the handshake succeeded, but no payload exchange proved
 	// that anything listens.
 	LabelUnproven Label = "unproven"
+	// LabelTarpit: the peer only holds connections, behind a window that takes
+	// nothing or by dribbling bytes without end; nothing listens.
+	LabelTarpit Label = "tarpit"
 )
 
 // Observation is one immutable measurement of a target from a vantage.

@@ -78,6 +78,8 @@ func labelMeaning(l exposure.Label) string {
 		return "the host completes the handshake on every TCP port; a port is a service only where a payload exchange proved it"
 	case exposure.LabelUnproven:
 		return "the handshake succeeded, but no payload exchange proved that anything listens"
+	case exposure.LabelTarpit:
+		return "the peer only holds connections, by taking nothing or by sending without end; no service listens"
 	}
 	return ""
 }

@@ -210,19 +210,31 @@ func (p *pacer) judge(limit float64, late int) {
 		if late < 2 || float64(late) < tolerable*float64(p.proven) {
 			p.grow(limit)
 		}
-	case p.cutFrom > 0 && p.rate < p.cutFrom/2.5 && goodput < p.cutGoodput*0.6:
+	case p.cutFrom > 0 && p.rate < p.cutFrom/2.5 && p.through(goodput) < p.cutGoodput*0.6:
 		// Less is sent and less comes through in proportion: whatever loses
 		// packets does not mind how many there are.
-		p.inherent = max(p.inherent, min(loss, 0.6))
+		p.inherent = max(p.inherent, min(loss, p.loss, 0.6))
 		p.cutFrom = 0
 	default:
 		if p.cutFrom == 0 {
-			p.cutFrom, p.cutGoodput = p.rate, goodput
+			p.cutFrom, p.cutGoodput = p.rate, p.through(goodput)
 		}
 		through := (float64(p.proven) + 0.5) / float64(p.proven+p.lost+1)
-		const sure = 0.7 // of what is seen to come through
-		p.cut(min(0.9, max(0.95*through, sure*p.carried/p.rate)))
+		// What is answered says more than a few sentinels, as far as the ratio
+		// is right; it is not when answers were limited from the beginning.
+		const sure, doubt = 0.7, 2
+		carried := min(sure*p.carried/p.rate, doubt*through)
+		p.cut(min(0.9, max(0.95*through, carried)))
 	}
+}
+
+// through is what comes through, packets a second: by all answers where there
+// are enough of them, by the sentinels otherwise.
+func (p *pacer) through(goodput float64) float64 {
+	if p.carried > 0 {
+		return p.carried
+	}
+	return goodput
 }
 
 // congested reports that answers take much longer than they could.
@@ -254,14 +266,16 @@ func (p *pacer) unload() {
 
 // weigh measures how many packets a second come through, by all answers.
 func (p *pacer) weigh(now time.Duration) {
-	const window = 20 * time.Millisecond
+	const window, longest, enough = 20 * time.Millisecond, 500 * time.Millisecond, 32
 	p.windowed += p.replies
-	if elapsed := now - p.windowAt; elapsed >= window {
-		if p.ratio > 0 {
-			p.carried = float64(p.windowed) / elapsed.Seconds() / p.ratio
-		}
-		p.windowed, p.windowAt = 0, now
+	elapsed := now - p.windowAt
+	if elapsed < window || p.windowed < enough && elapsed < longest {
+		return
 	}
+	if p.ratio > 0 {
+		p.carried = float64(p.windowed) / elapsed.Seconds() / p.ratio
+	}
+	p.windowed, p.windowAt = 0, now
 }
 
 // bound keeps the rate within reach of what was really sent: where this

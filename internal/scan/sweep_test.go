@@ -81,6 +81,7 @@ func TestSweepIsRight(t *testing.T) {
 		{"lossy", one, "T:1-20000", func(w *world) { w.truth = openEvery(97); w.loss = 0.05 }, 2 * time.Second, 1.2},
 		{"very lossy", one, "T:1-20000", func(w *world) { w.truth = openEvery(97); w.loss = 0.3 }, 8 * time.Second, 1.8},
 		{"resets limited", one, "T:1-20000", func(w *world) { w.truth = openEvery(97); w.limit = limitAnswer(probe.Reset, 2000, 50) }, 14 * time.Second, 2.6},
+		{"resets limited at a high rate", one, "T:0-65535", func(w *world) { w.truth = openEvery(97); w.limit = limitAnswer(probe.Reset, 10000, 5) }, 12 * time.Second, 2},
 		{"narrow path", one, "T:0-65535", func(w *world) {
 			w.truth = openEvery(97)
 			w.path = &bucket{perSecond: 50000, burst: 100, at: time.Now()}

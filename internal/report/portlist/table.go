@@ -199,6 +199,8 @@ func labelWords(l exposure.Label) string {
 		return "intercepted"
 	case exposure.LabelUnproven:
 		return "unproven"
+	case exposure.LabelTarpit:
+		return "tarpit"
 	}
 	return string(l)
 }

@@ -101,12 +101,21 @@ func (t *table) verdict(s Summary) (color paint, sign, words string) {
 		return t.warn, "?", "unknown: nothing answered, so loss could not be told from silence"
 	}
 	words = percentText(*s.Completeness) + " of answerable probes answered"
+	if s.Partial {
+		words = percentText(*s.Completeness) + " of what was asked until then and could be answered"
+	}
 	if s.Lost+s.Recovered > 0 {
 		words += fmt.Sprintf("; %s lost, %s recovered by asking again", grouped(s.Lost), grouped(s.Recovered))
 	}
 	if *s.Completeness < s.MinCompleteness {
 		return t.bad, t.cross, words + fmt.Sprintf(" %s below the %s asked for: the results are incomplete, try a lower --rate",
 			t.dot, percentText(s.MinCompleteness))
+	}
+	switch {
+	case s.Partial:
+		return t.warn, t.alert, words
+	case s.States[exposure.Unmeasured] > 0:
+		return t.warn, t.alert, words + fmt.Sprintf("; %s could not be measured at all", plural(s.States[exposure.Unmeasured], "target"))
 	}
 	return t.good, t.tick, words
 }
