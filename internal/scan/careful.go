@@ -222,7 +222,7 @@ func (s *sweep) patience(l *lane) time.Duration {
 // UDP port is closed.
 const leastRate = 0.8
 
-// separate looks, after everything was asked once, for hosts that say of some
+// separate looks, after a pass over everything, for hosts that say of some
 // UDP ports that they are closed and nothing of others, or that close TCP ports
 // and say nothing over UDP: an earlier scan may have used up what they say.
 // When the verdict matters, they are asked as slowly as they answer.

@@ -79,14 +79,28 @@ func (s *sweep) worthCare(l *lane, loss float64, measured bool) bool {
 	l.unheard *= max(loss, leastOne)
 	q := min(loss, 0.95) //nolint:mnd // bounds what cannot be told
 	l.missing = min(float64(left), max(l.unheard*float64(left), float64(l.found)*q/(1-q)))
+	found := l.found
 	l.found = 0
-	if left == 0 {
+	switch {
+	case left == 0, s.Retries >= 0 && l.pass > s.Retries:
+		return false
+	case l.slow:
+		return found > 0 && l.pass < 2*mostPasses
+	case l.missing > atMost && l.pass < 2*mostPasses:
+		return true
+	}
+	return s.slowDown(l, left)
+}
+
+// slowDown gives the few ports that a limiting host left silent a last pass, so
+// slow that an allowance of one answer a second is there for each of them.
+func (s *sweep) slowDown(l *lane, left int) bool {
+	if left > fewLeft || l.watch.lost == 0 || l.trial || l.given {
 		return false
 	}
-	if s.Retries >= 0 && l.pass > s.Retries {
-		return false
-	}
-	return l.missing > atMost && l.pass < 2*mostPasses
+	l.slow = true
+	l.pacer.rate, l.pacer.ceiling = l.pacer.floor, l.pacer.floor
+	return true
 }
 
 // missingAfter estimates how many targets would have answered and were not
@@ -123,12 +137,13 @@ func missingAfter(byAttempt, byPass []uint64, lastLoss float64, measured bool) f
 func (s *Summary) completeness() float64 {
 	answered := float64(s.Answered)
 	missing := s.Missing
-	if s.Unmeasured > 0 {
+	// What has no route, a broadcast address for one, could not have answered.
+	if failed := s.Unmeasured - s.Unroutable; failed > 0 || s.Unmeasured > 0 && s.Unmeasured == s.Targets {
 		measured := float64(s.Targets - s.Unmeasured)
 		if measured == 0 || answered == 0 {
 			return 0
 		}
-		missing += float64(s.Unmeasured) * answered / measured
+		missing += float64(failed) * answered / measured
 	}
 	if answered == 0 {
 		return math.NaN()

@@ -26,6 +26,10 @@ func (s *sweep) conclude(early bool) {
 		}
 	}
 	for _, l := range s.lanes {
+		if l.careful && !l.done { // what it did not come to is not known to be silent
+			s.worthCare(l, 1, true)
+			l.unheard = 1
+		}
 		s.missing += l.missing
 	}
 	held := s.held(early)
@@ -198,7 +202,7 @@ func (s *sweep) progress() Progress {
 			continue
 		}
 		p.Limited++
-		p.Done -= min(p.Done, uint64(len(l.list))-min(l.cursor, uint64(len(l.list))))
+		p.Done -= min(p.Done, uint64(l.left)) //nolint:gosec // a count
 	}
 	p.Done = min(p.Done, p.Targets) // the last slab is behind us at the end
 	return p
@@ -212,7 +216,7 @@ func (s *sweep) eta() time.Duration {
 		if l.done || l.pacer.rate <= 0 {
 			continue
 		}
-		left := float64(len(l.list)) - float64(l.cursor)
+		left := float64(l.left) // each is asked until it answers
 		if !l.careful {
 			unasked := uint64(0)
 			if l.pass == 0 {

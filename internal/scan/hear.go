@@ -203,6 +203,9 @@ func (s *sweep) count(state exposure.State, answer probe.Answer) {
 		s.summary.Filtered++
 	case exposure.Unmeasured:
 		s.summary.Unmeasured++
+		if answer == probe.NoRoute {
+			s.summary.Unroutable++
+		}
 	case exposure.OpenFiltered:
 	}
 }

@@ -237,7 +237,7 @@ func (s *sweep) restore(c cursor) {
 		o.probe.Attempt = l.attempt()
 		l.waiting = append(l.waiting, o)
 	}
-	s.summary.Sent, s.summary.Retransmitted = c.sent, c.repeated
+	s.summary.Sent, s.summary.Retransmitted, s.summary.Replies = c.sent, c.repeated, c.replies
 }
 
 // keep notes an answer for the journal.
@@ -260,7 +260,7 @@ func (s *sweep) record() error {
 		s.recent = s.recent[:0]
 	}
 	l := s.lanes[0]
-	c := cursor{lo: s.lo, pass: l.pass, cursor: l.cursor, sent: s.summary.Sent, repeated: s.summary.Retransmitted}
+	c := cursor{lo: s.lo, pass: l.pass, cursor: l.cursor, sent: s.summary.Sent, repeated: s.summary.Retransmitted, replies: s.summary.Replies}
 	if l.mask != 0 && l.cursor > 0 {
 		c.cursor-- // the word under way is walked again
 	}
@@ -288,14 +288,14 @@ func (s *sweep) record() error {
 
 // cursor is how far a run was.
 type cursor struct {
-	lo, cursor, sent, repeated uint64
-	pass                       int
-	held                       []uint64 // positions in the slab that were taken and not sent
+	lo, cursor, sent, repeated, replies uint64
+	pass                                int
+	held                                []uint64 // positions in the slab that were taken and not sent
 }
 
 func (c cursor) append(b []byte) []byte {
 	b = append(b, recordCursor)
-	for _, n := range []uint64{c.lo, uint64(c.pass), c.cursor, c.sent, c.repeated} { //nolint:gosec // a small number
+	for _, n := range []uint64{c.lo, uint64(c.pass), c.cursor, c.sent, c.repeated, c.replies} { //nolint:gosec // a small number
 		b = binary.AppendUvarint(b, n)
 	}
 	for _, i := range c.held {
@@ -306,7 +306,8 @@ func (c cursor) append(b []byte) []byte {
 
 func parseCursor(b []byte) (c cursor, ok bool) {
 	r := reader{b: b[1:]}
-	c.lo, c.pass, c.cursor, c.sent, c.repeated = r.uint(), int(r.uint()&0xff), r.uint(), r.uint(), r.uint() //nolint:gosec // masked
+	c.lo, c.pass, c.cursor = r.uint(), int(r.uint()&0xff), r.uint() //nolint:gosec // masked
+	c.sent, c.repeated, c.replies = r.uint(), r.uint(), r.uint()
 	for !r.bad && len(r.b) > 0 {
 		c.held = append(c.held, r.uint())
 	}

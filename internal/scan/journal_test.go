@@ -33,7 +33,7 @@ func TestEntriesComeBack(t *testing.T) {
 			t.Errorf("%d entries out of %d bytes", count, n)
 		}
 	}
-	c := cursor{lo: 1 << 27, pass: 3, cursor: 99, sent: 1 << 40, repeated: 7, held: []uint64{1, 1 << 26}}
+	c := cursor{lo: 1 << 27, pass: 3, cursor: 99, sent: 1 << 40, repeated: 7, replies: 5, held: []uint64{1, 1 << 26}}
 	if got, ok := parseCursor(c.append(nil)); !ok || !cmp.Equal(c, got, cmp.AllowUnexported(cursor{})) {
 		t.Errorf("%+v, want %+v", got, c)
 	}

@@ -40,6 +40,7 @@ type lane struct {
 	sinceSentinel      int        // probes since the last
 	passSent, passLost uint64     // sentinels when the pass began
 	passBegan          [2]float64 // their weight, and that of the lost ones, then
+	slow               bool       // of a careful lane: the last pass, at the floor of the rate
 	trial              bool       // of a careful lane: whether the host speaks of closed UDP ports at all
 	lastSent           time.Duration
 	found              int           // answers of this pass, in a careful lane

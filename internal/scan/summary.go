@@ -29,6 +29,7 @@ type Summary struct {
 	Filtered      uint64 // by an answer that says so, or by silence over TCP
 	Silent        uint64 // verdicts that rest on silence
 	Unmeasured    uint64
+	Unroutable    uint64 // of these, those to which there is no way
 	Undecided     uint64 // UDP ports, in Silent, that a limit on ICMP errors may have kept from answering
 	OutOfScope    uint64 // addresses that InScope kept from being asked
 	Recovered     uint64 // verdicts that an earlier attempt had missed

@@ -88,16 +88,17 @@ type sweep struct {
 }
 
 const (
-	batchSize     = 128
-	replySize     = 1024
-	reportEvery   = 100 * time.Millisecond
-	recordEvery   = time.Second
-	longestPause  = 50 * time.Millisecond
-	outageRate    = 20.0 // packets a second while it is not clear what happens
-	mostSkipped   = 4096 // positions, before answers are looked at again
-	fewEndpoints  = 8    // ports below which a host is not worth a note
-	mostHostNotes = 1 << 18
-	mostOddities  = 1 << 20 // targets that are remembered for what is odd about them
+	batchSize      = 128
+	replySize      = 1024
+	reportEvery    = 100 * time.Millisecond
+	recordEvery    = time.Second
+	longestPause   = 50 * time.Millisecond
+	allowanceEvery = 1100 * time.Millisecond // after which Linux answers for one more closed UDP port
+	outageRate     = 20.0                    // packets a second while it is not clear what happens
+	mostSkipped    = 4096                    // positions, before answers are looked at again
+	fewEndpoints   = 8                       // ports below which a host is not worth a note
+	mostHostNotes  = 1 << 18
+	mostOddities   = 1 << 20 // targets that are remembered for what is odd about them
 )
 
 func newSweep(w Wire, survey Survey, emit func(exposure.Observation)) *sweep {
@@ -275,17 +276,21 @@ func (s *sweep) settle(l *lane, now time.Duration) time.Duration {
 			return 0
 		}
 		l.settles = now + l.settle(s.OnLink)
+		if !l.careful && l.pass == 0 && s.Want != WantOpen && s.space.where[probe.UDP] != nil {
+			// Whoever scanned before may have used up what a host says.
+			l.settles = max(l.settles, now+allowanceEvery)
+		}
 	}
 	if now < l.settles {
 		return l.settles - now
 	}
 	l.settles = 0
+	if !l.careful {
+		s.separate(now)
+	}
 	if !s.worthAnother(l) {
 		l.done = true
 		return 0
-	}
-	if !l.careful && l.pass == 0 {
-		s.separate(now)
 	}
 	l.again(s.tally, s.Seed)
 	if !l.careful {
