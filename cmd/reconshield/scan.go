@@ -41,12 +41,14 @@ func newScanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scan TARGET ...",
 		Short: "Find the open ports of addresses you own, and say how complete the answer is",
-		Long: `Asks every port of every target, over TCP and UDP, as fast as the answers keep
-coming, and reports what is open, when it is found. What does not answer is
+		Long: `Asks the ports of every target, over TCP and UDP, as fast as the answers keep
+coming, and reports what is open, when it is found. Without --ports these are
+the 100 TCP ports that are exposed most. What does not answer is
 asked again; how much was lost is measured and said at the end.
 
 A TARGET is an address, a prefix, a range (192.0.2.1-9) or a host name. A file
-of --targets-from may also be an earlier result of this program.
+of --targets-from may also be an earlier result of this program in JSON or
+JSON Lines: the addresses with something open.
 
 PORTS are numbers and ranges (53, 1-1024), over one transport (T:80,U:53 or
 53/udp), groups (dns, top20, top100, all) and services (ssh, https), with commas

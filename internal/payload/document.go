@@ -16,7 +16,9 @@ func (t *Table) Document() string {
 A UDP port that is open but gets a datagram which it does not understand is
 silent, like a filtered one. So each port below is asked in its own protocol.
 The questions change nothing, begin no login and bring answers of about their
-own size. An answer counts as the protocol's only when it has its form and
+own size. The exceptions are qotd and chargen, which answer any datagram at
+length: there is no smaller question, and the answer comes to the scanner alone.
+An answer counts as the protocol's only when it has its form and
 repeats what the protocol repeats of the question (*echoed*, in bits of a keyed
 cookie). Sizes are those of the UDP payload in bytes; *times* compares the
 packets with their IPv4 and UDP headers. This page is generated from the code.
