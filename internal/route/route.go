@@ -1,6 +1,6 @@
 // Package route asks the kernel how wanted addresses are reached: interface,
 // source address, gateway and its hardware address, exactly as an ordinary
-// connection would have it, and what limits the kernel sets to connections.
+// connection would have it.
 //
 // It sends nothing to a target and resolves no addresses that are on the link;
 // only for a gateway that the kernel does not know yet it has the kernel ask.

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package route
-
-func readLimits() Limits { return Limits{} }
