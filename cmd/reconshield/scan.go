@@ -161,7 +161,11 @@ func runScan(cmd *cobra.Command, f scanFlags) error {
 	// What cannot be written is told by End.
 	sum, failed := s.Run(cmd.Context(), func(o exposure.Observation) { _ = out.Port(o) }, progress.Update)
 	progress.Close()
-	err = errors.Join(failed, out.End(sum), out.Close(), stats.write(sum))
+	written := out.End(sum)
+	if closed := out.Close(); written == nil { // else it says the same
+		written = closed
+	}
+	err = errors.Join(failed, written, stats.write(sum))
 	return scanResult(sum, failed != nil && cmd.Context().Err() != nil, err)
 }
 
@@ -194,6 +198,9 @@ func (f *scanFlags) check(cmd *cobra.Command) (portlist.Format, error) {
 	}
 	if flags.Changed("max-addresses") && f.app.MaxAddrs == 0 {
 		return "", errors.New("--max-addresses 0: at least 1 address")
+	}
+	if f.app.Retries < -1 {
+		return "", fmt.Errorf("--retries %d: 0 or more, or -1 for as often as answers are being lost", f.app.Retries)
 	}
 	if flags.Changed("seed") {
 		f.app.Seed = &f.seed

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"iter"
 	"net/netip"
 	"slices"
@@ -255,7 +254,7 @@ func (s *sweep) keep(i uint64, r *probe.Reply, rtt time.Duration) {
 func (s *sweep) record() error {
 	if len(s.recent) > 1 {
 		if err := s.Journal.Append(s.recent); err != nil {
-			return fmt.Errorf("write the checkpoint: %w", err)
+			return err // it says what it was about
 		}
 		s.recent = s.recent[:0]
 	}
@@ -280,7 +279,7 @@ func (s *sweep) record() error {
 	}
 	for _, r := range records {
 		if err := s.Journal.Append(r); err != nil {
-			return fmt.Errorf("write the checkpoint: %w", err)
+			return err // it says what it was about
 		}
 	}
 	return nil
