@@ -166,6 +166,7 @@ func TestSweepKeepsCeilings(t *testing.T) {
 	}{
 		{"rate", block("192.0.2.1/32"), scan.Survey{Rate: 1000}, 4 * time.Second, 5 * time.Second},
 		{"per host", block("192.0.2.0/30"), scan.Survey{PerHost: 500}, 8 * time.Second, 10 * time.Second},
+		{"a high rate for a host", block("192.0.2.1/32"), scan.Survey{PerHost: 50000}, 80 * time.Millisecond, 130 * time.Millisecond},
 		{"per network", block("192.0.2.0/30"), scan.Survey{PerNet: 4000}, 4 * time.Second, 5 * time.Second},
 	}
 	for _, tt := range tests {

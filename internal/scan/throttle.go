@@ -12,14 +12,16 @@ import (
 // holds a table of bounded size; two that share a place in it share the
 // allowance, so that the ceiling holds in any case.
 type throttle struct {
-	gap  uint32   // ticks between two packets
-	free []uint32 // when the next may leave
-	mask uint64
+	gap   uint32   // ticks between two packets
+	slack uint32   // ticks that packets may leave early, so that high rates leave in batches
+	free  []uint32 // when the next may leave
+	mask  uint64
 }
 
 const (
 	tick       = time.Microsecond
 	mostPlaces = 1 << 20
+	batchTime  = uint32(time.Millisecond / tick)
 )
 
 // newThrottle limits to so many packets a second, for so many addresses or
@@ -30,7 +32,11 @@ func newThrottle(perSecond float64, count uint64) *throttle {
 	}
 	n := uint64(1) << bits.Len64(min(count, mostPlaces)-1)
 	gap := float64(time.Second) / float64(tick) / perSecond
-	return &throttle{gap: uint32(math.Ceil(min(max(1, gap), math.MaxInt32))), free: make([]uint32, n), mask: n - 1}
+	t := &throttle{gap: uint32(math.Ceil(min(max(1, gap), math.MaxInt32))), free: make([]uint32, n), mask: n - 1}
+	if t.gap < batchTime {
+		t.slack = batchTime - t.gap
+	}
+	return t
 }
 
 // wait gives how long what has this number must be left alone; nil throttles
@@ -39,19 +45,27 @@ func (t *throttle) wait(number uint64, now time.Duration) time.Duration {
 	if t == nil {
 		return 0
 	}
-	// The clock wraps after 71 minutes: what lies further ahead than one gap
-	// was set before that.
-	left := t.free[number&t.mask] - uint32(now/tick) //nolint:gosec // a difference of wrapping clocks
-	if left <= t.gap {
-		return time.Duration(left) * tick
+	if left := t.ahead(number, now); left > t.slack {
+		return time.Duration(left-t.slack) * tick
 	}
 	return 0
+}
+
+// ahead gives how many ticks ahead of now the next packet would be in time. The
+// clock wraps after 71 minutes: what lies further ahead than it can was set
+// before that.
+func (t *throttle) ahead(number uint64, now time.Duration) uint32 {
+	left := t.free[number&t.mask] - uint32(now/tick) //nolint:gosec // a difference of wrapping clocks
+	if left > t.gap+t.slack {
+		return 0
+	}
+	return left
 }
 
 // take uses the number's allowance up for a while.
 func (t *throttle) take(number uint64, now time.Duration) {
 	if t != nil {
-		t.free[number&t.mask] = uint32(now/tick) + t.gap //nolint:gosec // a wrapping clock
+		t.free[number&t.mask] = uint32(now/tick) + t.ahead(number, now) + t.gap //nolint:gosec // a wrapping clock
 	}
 }
 
