@@ -7,6 +7,7 @@ import "math"
 const (
 	fewestPasses = 2
 	mostPasses   = 16
+	morePasses   = 4 // times as many, as long as they find something
 )
 
 // worthAnother decides, when the answers to a pass are there, whether the
@@ -42,7 +43,11 @@ func (s *sweep) worthAnother(l *lane) bool {
 	if len(s.suspects) > 0 && passes < patient && s.tally.left <= few {
 		return true // what answered oddly is asked until it has done so again
 	}
-	return passes < mostPasses && l.missing > atMost+share*answered
+	most := mostPasses
+	if s.byPass[len(s.byPass)-1] > 0 {
+		most = morePasses * mostPasses // as long as each pass finds more
+	}
+	return passes < most && l.missing > atMost+share*answered
 }
 
 // tooUnheard is the chance that a careful lane missed an answer, above which
