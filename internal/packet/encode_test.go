@@ -277,7 +277,7 @@ func TestNewTemplateErrors(t *testing.T) {
 		{probe.Path{Name: "a", Link: probe.Bare, MTU: 1279, Source: v6}, probe.TCP, "interface a has an MTU of 1279 bytes, less than the 1280 that the address family needs"},
 		{probe.Path{Name: "a", Link: probe.Bare, MTU: 1500, Source: v4}, 9, "no packet is known for probes of kind 9"},
 		{probe.Path{Name: "a", MTU: 1500, Source: v4}, probe.TCP, "interface a has no Ethernet address"},
-		{probe.Path{Name: "a", MTU: 1500, Source: v4, Hardware: mac, NextHop: mac[:5]}, probe.TCP, "the next hop's hardware address 02:00:00:00:00 is not an Ethernet address"},
+		{probe.Path{Name: "a", MTU: 1500, Source: v4, Hardware: mac, NextHop: mac[:5]}, probe.TCP, "the next hop's hardware address (02 00 00 00 00) is not an Ethernet address"},
 		{probe.Path{Name: "a", MTU: 1500, Source: v4, Hardware: mac}, probe.TCP, "<nil>"},
 	}
 	for _, tt := range tests {

@@ -84,7 +84,7 @@ func (t *Template) ethernet(path *probe.Path) error {
 		return fmt.Errorf("interface %s has no Ethernet address", path.Name)
 	}
 	if n := len(path.NextHop); n != 0 && n != len(MAC{}) {
-		return fmt.Errorf("the next hop's hardware address %s is not an Ethernet address", path.NextHop)
+		return fmt.Errorf("the next hop's hardware address (% x) is not an Ethernet address", path.NextHop)
 	}
 	copy(t.frame[0:], path.NextHop)
 	copy(t.frame[6:], path.Hardware)
