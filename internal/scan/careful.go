@@ -11,7 +11,6 @@ import (
 
 // hostNote is what is known of a host that has answered.
 type hostNote struct {
-	heard        uint32
 	unreachables uint32 // UDP ports it said are closed
 	proven, lost uint16 // its sentinels
 	canary       probe.Probe
@@ -150,14 +149,11 @@ func (s *sweep) detach(host uint64, n *hostNote, now time.Duration, onlyUDP bool
 		if onlyUDP && e.kind != probe.UDP {
 			continue
 		}
-		pos, ok := s.space.position(host, end)
-		if !ok || pos < s.lo || pos-s.lo >= s.tally.n || s.tally.get(pos-s.lo) != pending {
-			continue
+		i, h, ok := s.known(host, end)
+		if !ok || h != pending || onlyUDP && s.isSuspect(i) {
+			continue // a suspect has answered, and can do so again
 		}
-		if onlyUDP && s.isSuspect(pos-s.lo) {
-			continue // it has answered, and can do so again
-		}
-		l.list = append(l.list, uint32(pos-s.lo)) //nolint:gosec // a slab has fewer than 2^28
+		l.list = append(l.list, uint32(i)) //nolint:gosec // a slab has fewer than 2^28
 	}
 	s.importantFirst(l.list)
 	if len(l.list) <= fewLeft {
@@ -167,6 +163,16 @@ func (s *sweep) detach(host uint64, n *hostNote, now time.Duration, onlyUDP bool
 	s.lanes = append(s.lanes, l)
 	heap.Push(&s.agenda, l)
 	return l
+}
+
+// known gives the place of an endpoint of a host in the slab and what is known
+// of it; ok is false when it belongs to another slab or shard.
+func (s *sweep) known(host uint64, end int) (i uint64, h heard, ok bool) {
+	pos, ok := s.space.position(host, end)
+	if !ok || pos < s.lo || pos-s.lo >= s.tally.n {
+		return 0, pending, false
+	}
+	return pos - s.lo, s.tally.get(pos - s.lo), true
 }
 
 // importantFirst orders positions by what their ports matter, and by the order
@@ -211,8 +217,7 @@ func (s *sweep) patience(l *lane) time.Duration {
 	if where == nil || where[dns] < 0 {
 		return s.Patience
 	}
-	pos, ok := s.space.position(l.host, int(where[dns]))
-	if ok && pos >= s.lo && pos-s.lo < s.tally.n && s.tally.get(pos-s.lo) == isOpen {
+	if _, h, ok := s.known(l.host, int(where[dns])); ok && h == isOpen {
 		return s.Patience / 2 //nolint:mnd // as it says
 	}
 	return s.Patience
@@ -228,11 +233,11 @@ const leastRate = 0.8
 // When the verdict matters, they are asked as slowly as they answer.
 func (s *sweep) separate(now time.Duration) {
 	s.noteLimits()
+	if s.Want == WantOpen {
+		return
+	}
 	for host, n := range s.hosts {
 		if n.lane != nil || !s.silentUDP(host) {
-			continue
-		}
-		if s.Want == WantOpen {
 			continue
 		}
 		l := s.detach(host, n, now, true)
@@ -306,11 +311,7 @@ func (s *sweep) silentUDP(host uint64) bool {
 		if e.kind != probe.UDP {
 			continue
 		}
-		pos, ok := s.space.position(host, end)
-		if !ok || pos < s.lo || pos-s.lo >= s.tally.n || s.tally.get(pos-s.lo) != pending {
-			continue
-		}
-		if !s.isSuspect(pos - s.lo) {
+		if i, h, ok := s.known(host, end); ok && h == pending && !s.isSuspect(i) {
 			return true
 		}
 	}

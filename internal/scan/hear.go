@@ -116,8 +116,7 @@ func (s *sweep) watchFor(l *lane, r *probe.Reply, host uint64) {
 		n = &hostNote{}
 		s.hosts[host] = n
 	}
-	n.heard++
-	if r.Answer == probe.PortUnreachable && r.Kind == probe.UDP && sameHost(r.From, r.Addr) {
+	if r.Answer == probe.PortUnreachable && r.Kind == probe.UDP {
 		n.unreachables++
 		if !n.canary.Addr.IsValid() {
 			n.canary = r.Probe
@@ -154,7 +153,7 @@ func (s *sweep) hearSentinel(r *probe.Reply, host uint64, now time.Duration) {
 
 // settled gives a verdict that rests on an answer.
 func (s *sweep) settled(i uint64, r *probe.Reply, rtt time.Duration) {
-	state, _ := judge(r)
+	state, detail := judge(r)
 	know := isOther
 	switch state {
 	case exposure.Open:
@@ -169,15 +168,9 @@ func (s *sweep) settled(i uint64, r *probe.Reply, rtt time.Duration) {
 		s.summary.Recovered++
 	}
 	s.keep(i, r, rtt)
-	s.announce(r, state, rtt)
-}
-
-// announce emits a verdict that rests on an answer, if it is wanted.
-func (s *sweep) announce(r *probe.Reply, state exposure.State, rtt time.Duration) {
 	if s.Want != WantAll && state != exposure.Open {
 		return
 	}
-	_, detail := judge(r)
 	at := r.At
 	if at.IsZero() {
 		at = time.Now()

@@ -70,7 +70,6 @@ type sweep struct {
 	batch     []probe.Probe
 	meta      []outgoing
 	replies   []probe.Reply
-	drops     uint64
 	downSince time.Duration
 	broken    string // why the sweep gave up a part
 	summary   Summary
@@ -229,9 +228,8 @@ func (s *sweep) advance(l *lane) (time.Duration, error) {
 	now := s.now()
 	s.expire(l, min(now, s.drained)) // what lies unread is not lost
 	if l.pacer.due(now) {
-		s.drops = s.wire.Account().RingDrops
 		watched := len(l.watch.slots) > 0
-		l.pacer.adapt(now, l.watch.late, s.drops, s.limit(l, watched), watched)
+		l.pacer.adapt(now, l.watch.late, s.wire.Account().RingDrops, s.limit(l, watched), watched)
 		l.epochSentinels = 0
 		if l.streak > 1 && !l.careful { // it may be an outage: slow down, and see
 			l.pacer.rate = max(l.pacer.rate, min(l.rateBefore, outageRate))
