@@ -34,9 +34,6 @@ type carrier interface {
 	close() error
 }
 
-// Account is what the wire knows of its own losses.
-type Account = probe.Account
-
 // OpenWire prepares to send from the Dialer's source address and interface. Where
 // that is not there it fails at once on Linux; elsewhere every probe is a local
 // error. Close the Wire after use.
@@ -67,7 +64,7 @@ func (w *Wire) Receive(into []probe.Reply, wait time.Duration) (int, error) {
 
 // Account tells what arrived and was not for us. Nothing is dropped on this
 // side: sockets hold what arrives.
-func (w *Wire) Account() Account { return Account{Forged: w.carrier.forgeries()} }
+func (w *Wire) Account() probe.Account { return probe.Account{Forged: w.carrier.forgeries()} }
 
 // Capacity is how many probes can be in flight.
 func (w *Wire) Capacity() int { return w.carrier.capacity() }

@@ -30,9 +30,6 @@ type Config struct {
 	Plain bool
 }
 
-// Account is what the wire knows of its own losses.
-type Account = probe.Account
-
 func (c Config) withDefaults() Config {
 	const (
 		ring       = 8 << 20

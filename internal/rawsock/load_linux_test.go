@@ -57,7 +57,7 @@ func TestManyAnswers(t *testing.T) {
 		for answered < total && receive(patience) > 0 {
 			continue
 		}
-		if a := w.Account(); answered != total || a != (Account{}) {
+		if a := w.Account(); answered != total || a != (probe.Account{}) {
 			t.Errorf("%d of %d answered; %+v", answered, total, a)
 		}
 	}

@@ -33,7 +33,7 @@ func (*Wire) Receive([]probe.Reply, time.Duration) (int, error) { return 0, errL
 func (*Wire) Resolve(context.Context, iter.Seq[netip.Addr], int) error { return errLinux }
 
 // Account is always zero.
-func (*Wire) Account() Account { return Account{} }
+func (*Wire) Account() probe.Account { return probe.Account{} }
 
 // Close does nothing.
 func (*Wire) Close() error { return nil }

@@ -173,13 +173,13 @@ func (w *Wire) Receive(into []probe.Reply, wait time.Duration) (int, error) {
 }
 
 // Account tells what was lost on this side so far.
-func (w *Wire) Account() Account {
+func (w *Wire) Account() probe.Account {
 	if !w.closed {
 		for _, in := range w.intakes {
 			w.drops += in.drops()
 		}
 	}
-	return Account{RingDrops: w.drops, Forged: w.receiver.forged.Load()}
+	return probe.Account{RingDrops: w.drops, Forged: w.receiver.forged.Load()}
 }
 
 // Close stops listening and releases everything. Answers that Receive has not

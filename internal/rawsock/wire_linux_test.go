@@ -171,7 +171,7 @@ func TestAnswers(t *testing.T) {
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Error(diff)
 				}
-				if a := w.Account(); a != (Account{}) {
+				if a := w.Account(); a != (probe.Account{}) {
 					t.Errorf("account: %+v", a)
 				}
 			})
@@ -228,7 +228,7 @@ func TestLoopback(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if a := w.Account(); a != (Account{}) {
+	if a := w.Account(); a != (probe.Account{}) {
 		t.Errorf("account: %+v", a)
 	}
 }
