@@ -14,7 +14,7 @@ import (
 // writeJSON writes one object, indented by two spaces. Text is kept verbatim;
 // characters a terminal could act on are written as \u escapes.
 func writeJSON(w io.Writer, a *exposure.Assessment) error {
-	raw, err := encode(a)
+	raw, err := EncodeJSON(a)
 	if err != nil {
 		return err
 	}
@@ -27,10 +27,10 @@ func writeJSON(w io.Writer, a *exposure.Assessment) error {
 	return err
 }
 
-// encode gives v as compact JSON in which every character outside the
+// EncodeJSON gives v as compact JSON in which every character outside the
 // printable ones is a \u escape: nothing is lost, and nothing acts on the
 // terminal of whoever looks at the file.
-func encode(v any) ([]byte, error) {
+func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

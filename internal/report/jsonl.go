@@ -75,7 +75,7 @@ func (l *lines) write(kind string, addr netip.Addr, v any) {
 	if l.err != nil {
 		return
 	}
-	body, err := encode(v)
+	body, err := EncodeJSON(v)
 	if err != nil {
 		l.err = err
 		return

@@ -45,7 +45,7 @@ func writeSARIF(w io.Writer, a *exposure.Assessment) error {
 	log := sarif.NewReport()
 	log.Schema = sarifSchema
 	log.AddRun(run)
-	raw, err := encode(log)
+	raw, err := EncodeJSON(log)
 	if err != nil {
 		return err
 	}

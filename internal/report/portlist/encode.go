@@ -1,16 +1,14 @@
 package portlist
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strconv"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"reconshield/internal/exposure"
+	"reconshield/internal/report"
 )
 
 // maxRow is the most bytes of one verdict in a text format. Writes never cross
@@ -195,25 +193,9 @@ func appendString(b []byte, s string) []byte {
 // of whoever looks at the file. Values of this package can always be encoded,
 // except numbers that are none; those become null.
 func appendValue(b []byte, v any) []byte {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	text, err := report.EncodeJSON(v)
+	if err != nil {
 		return append(b, "null"...)
 	}
-	text := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		switch {
-		case r != 0x7f && r < utf8.RuneSelf, unicode.IsPrint(r):
-			b = append(b, text[:size]...)
-		case r > 0xffff:
-			hi, lo := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00
-			b = fmt.Appendf(b, `\u%04x\u%04x`, hi, lo)
-		default:
-			b = fmt.Appendf(b, `\u%04x`, r)
-		}
-		text = text[size:]
-	}
-	return b
+	return append(b, text...)
 }
