@@ -43,7 +43,7 @@ func poisoned(s string) ([]exposure.Observation, Options, Summary) {
 // row, and lets no control character through.
 func FuzzFormats(f *testing.F) {
 	for _, s := range []string{
-		"", "plain", hostile, "-->", "]]>", "'", "\"", ",", "\xff\x00\x1b", "%s%n", "a\n=b", "--",
+		"", "plain", hostile, "-->", "]]>", "'", "\"", ",", "\xff\x00\x1b", "%s%n", "a\n=b", "--", "---", "-----",
 		strings.Repeat("例", 3000), strings.Repeat("\x00", 5000), strings.Repeat("\"", 9000), strings.Repeat("&", 2000),
 		strings.Repeat(" ", 5000),
 	} {

@@ -31,7 +31,7 @@ func (d xmlDocument) head() []byte {
 	var b []byte
 	b = append(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE nmaprun>\n"...)
 	b = append(b, "<!-- written by "...)
-	b = append(b, strings.ReplaceAll(xmlText(tool), "--", "- -")...)
+	b = append(b, commentText(tool)...)
 	b = append(b, ", not by Nmap: the attribute scanner names the format -->\n<nmaprun scanner=\"nmap\""...)
 	b = appendAttr(b, "args", strings.Join(o.Args, " "))
 	b = appendAttr(b, "start", strconv.FormatInt(unixSeconds(o.Started), 10))
@@ -46,6 +46,15 @@ func (d xmlDocument) head() []byte {
 	b = appendScanInfo(b, kind, "tcp", o.TCP)
 	b = appendScanInfo(b, "udp", "udp", o.UDP)
 	return append(b, "<verbose level=\"0\"/>\n<debugging level=\"0\"/>\n"...)
+}
+
+// commentText is the text of an XML comment, in which no two hyphens may meet.
+func commentText(s string) string {
+	s = xmlText(s)
+	for strings.Contains(s, "--") { // a run of three still has two after one round
+		s = strings.ReplaceAll(s, "--", "- -")
+	}
+	return s
 }
 
 func appendScanInfo(b []byte, kind, protocol, ports string) []byte {
