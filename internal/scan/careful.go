@@ -131,7 +131,7 @@ func (s *sweep) limits(n *hostNote) bool {
 // what of that is UDP.
 func (s *sweep) detach(host uint64, n *hostNote, now time.Duration, onlyUDP bool) *lane {
 	const start, need = 4, 4
-	l := &lane{careful: true, onlyUDP: onlyUDP, host: host, watch: newWatch(s.Seed + host), pacer: s.newPacer(start)}
+	l := &lane{careful: true, onlyUDP: onlyUDP, host: host, watch: newWatch(s.Seed+host, mostOfOne), pacer: s.newPacer(start)}
 	l.pacer.floor, l.pacer.need, l.pacer.began, l.pacer.refilled = leastRate, need, now, now
 	main := s.lanes[0]
 	theirs := func(c *sentinel) bool { return c.host == host && (!onlyUDP || c.target.Kind == probe.UDP) }
@@ -327,11 +327,8 @@ func (s *sweep) stalls(l *lane, now time.Duration) bool {
 		return false
 	}
 	if now-l.silentFor >= s.Outage {
-		s.broken = "nothing has been answered any more for " + s.Outage.String() +
-			": the link, the target or a firewall on the way stopped; what was not measured is reported as such"
-		l.ended, l.done = true, true
-		l.waiting, l.prepared = nil, nil
-		return false
+		s.giveUp(l)
+		return true
 	}
 	l.stalled = true
 	l.pacer.refilled = now

@@ -21,7 +21,7 @@ func (s *sweep) conclude(early bool) {
 		if early && s.broken == "" {
 			asked = min(asked, s.cursorAt(s.now()-main.settle(s.OnLink)))
 		}
-		if trusted = asked; main.silentFor != 0 {
+		if trusted = asked; main.silentFor != 0 || s.vigil.alarm > 0 {
 			trusted = min(trusted, main.heardAt)
 		}
 	}

@@ -21,6 +21,7 @@ func (s *sweep) hear(r *probe.Reply, now time.Duration) {
 		s.unsent(r)
 	} else {
 		s.summary.Replies++
+		s.vigil.answered(r, host, now)
 	}
 	if r.Attempt == sentinelAttempt {
 		s.hearSentinel(r, host, now)
@@ -57,10 +58,8 @@ func (s *sweep) hear(r *probe.Reply, now time.Duration) {
 			l.pacer.proven++
 			l.found++
 			l.trial = false
-		} else if r.Answer != probe.PortUnreachable {
-			// Hosts limit these: that they come late says nothing of loss.
-			s.inSlab[r.Attempt]++
-			s.byPass[len(s.byPass)-1]++
+		} else {
+			s.heardInMain(l, i, r)
 		}
 	}
 	if l.careful && (!odd || !l.onlyUDP) { // those stay in the main lane
@@ -96,6 +95,26 @@ func (s *sweep) confirmed(i uint64, r *probe.Reply) bool {
 	return seen && attempt != r.Attempt
 }
 
+// heardInMain notes what an answer tells of the main lane's path.
+func (s *sweep) heardInMain(l *lane, i uint64, r *probe.Reply) {
+	if r.Attempt == 0 {
+		l.heardAt = max(l.heardAt, i+1) // in the first pass that is its cursor
+	}
+	if tellsLoss(r) {
+		s.inSlab[r.Attempt]++
+		s.byPass[len(s.byPass)-1]++
+	}
+}
+
+// tellsLoss reports an answer that comes unless it is lost. Hosts limit their
+// ICMP errors: that they come late says nothing of loss.
+func tellsLoss(r *probe.Reply) bool {
+	if r.Kind == probe.UDP {
+		return r.Answer == probe.Datagram
+	}
+	return r.Answer != probe.PortUnreachable
+}
+
 // isSuspect reports a UDP target that has answered once, and oddly.
 func (s *sweep) isSuspect(i uint64) bool {
 	_, odd := s.suspects[i]
@@ -105,6 +124,7 @@ func (s *sweep) isSuspect(i uint64) bool {
 // watchFor keeps the target as a sentinel, and notes what its host answers.
 func (s *sweep) watchFor(l *lane, r *probe.Reply, host uint64) {
 	l.watch.consider(r, host, l.careful)
+	s.vigil.consider(r, host)
 	if !s.notes || !sameHost(r.From, r.Addr) {
 		return
 	}

@@ -205,7 +205,10 @@ func (s *sweep) recall(e entry) {
 	if i := e.pos - s.lo; s.tally.get(i) == pending {
 		if fromNetwork(r.Answer) {
 			s.watchFor(s.lanes[0], &r, host)
-			if r.Answer != probe.PortUnreachable {
+			if r.Attempt == 0 {
+				s.lanes[0].heardAt = max(s.lanes[0].heardAt, i+1)
+			}
+			if tellsLoss(&r) {
 				s.inSlab[r.Attempt]++
 			}
 		}

@@ -132,6 +132,15 @@ func (l *lane) again(t *tally, seed uint64) {
 // their importance.
 const fewLeft = 64
 
+// release gives back what a careful lane that is done needs no more.
+func (l *lane) release() {
+	l.watch.slots, l.watch.queue, l.watch.most = nil, nil, 0
+	l.waiting, l.prepared = nil, nil
+	if !l.given {
+		l.list = nil
+	}
+}
+
 // attempt is the number that the pass's probes carry.
 func (l *lane) attempt() uint8 {
 	return uint8(min(l.pass, sentinelAttempt-1)) //nolint:gosec // at most 6

@@ -33,7 +33,8 @@ type sentinelKey struct {
 // watch is the set of sentinels of a lane.
 type watch struct {
 	slots []sentinel
-	index map[sentinelKey]int
+	most  int
+	index map[sentinelKey]int // nil where there are few
 	next  int
 	queue []overdue // in the order they were asked
 	rand  *rand.Rand
@@ -51,11 +52,37 @@ type overdue struct {
 
 const (
 	mostSentinels = 256
+	mostOfOne     = 16 // of a careful lane, of which there may be thousands
 	replaceOneIn  = 64 // answers, once there are enough sentinels
 )
 
-func newWatch(seed uint64) *watch {
-	return &watch{index: map[sentinelKey]int{}, rand: rand.New(rand.NewPCG(seed, seed))} //nolint:gosec // a choice of targets is no secret
+func newWatch(seed uint64, most int) *watch {
+	w := &watch{most: most, rand: rand.New(rand.NewPCG(seed, seed))} //nolint:gosec // a choice of targets is no secret
+	if most > mostOfOne {
+		w.index = map[sentinelKey]int{}
+	}
+	return w
+}
+
+// find gives the place of a sentinel.
+func (w *watch) find(p *probe.Probe) (i int, known bool) {
+	if w.index != nil {
+		i, known = w.index[sentinelKey{p.Addr, p.Port, p.Kind}]
+		return i, known
+	}
+	for i := range w.slots {
+		if t := &w.slots[i].target; t.Port == p.Port && t.Kind == p.Kind && t.Addr == p.Addr {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// put notes the place of a sentinel.
+func (w *watch) put(p *probe.Probe, i int) {
+	if w.index != nil {
+		w.index[sentinelKey{p.Addr, p.Port, p.Kind}] = i
+	}
 }
 
 // spacing tells how often a target that answered so may be asked again; 0:
@@ -85,19 +112,18 @@ func spacing(r *probe.Reply, canary bool) time.Duration {
 
 // consider takes a target that has answered.
 func (w *watch) consider(r *probe.Reply, host uint64, canary bool) {
-	full := len(w.slots) == mostSentinels
-	if full && w.rand.IntN(replaceOneIn) != 0 {
+	full := len(w.slots) >= w.most
+	if full && (len(w.slots) == 0 || w.rand.IntN(replaceOneIn) != 0) {
 		return
 	}
 	every := spacing(r, canary)
-	key := sentinelKey{r.Addr, r.Port, r.Kind}
-	if _, known := w.index[key]; known || every == 0 {
+	if _, known := w.find(&r.Probe); known || every == 0 {
 		return
 	}
 	s := sentinel{target: r.Probe, host: host, every: every, sentAt: -every}
 	s.target.Attempt = sentinelAttempt
 	if !full {
-		w.index[key] = len(w.slots)
+		w.put(&s.target, len(w.slots))
 		w.slots = append(w.slots, s)
 		return
 	}
@@ -107,14 +133,14 @@ func (w *watch) consider(r *probe.Reply, host uint64, canary bool) {
 		return
 	}
 	delete(w.index, sentinelKey{old.target.Addr, old.target.Port, old.target.Kind})
-	w.index[key] = i
+	w.put(&s.target, i)
 	*old = s
 }
 
 // adopt takes a sentinel over from another lane.
 func (w *watch) adopt(s sentinel) {
 	s.asked, s.heard, s.missed = false, false, false
-	w.index[sentinelKey{s.target.Addr, s.target.Port, s.target.Kind}] = len(w.slots)
+	w.put(&s.target, len(w.slots))
 	w.slots = append(w.slots, s)
 }
 
@@ -129,7 +155,7 @@ func (w *watch) forget(which func(*sentinel) bool) {
 			continue
 		}
 		place[i] = len(kept)
-		w.index[sentinelKey{s.target.Addr, s.target.Port, s.target.Kind}] = len(kept)
+		w.put(&s.target, len(kept))
 		kept = append(kept, s)
 	}
 	due := w.queue[:0]
@@ -158,7 +184,7 @@ func (w *watch) pick(now time.Duration, probes int) *sentinel {
 // left notes that a sentinel that pick gave has left; until then nothing is
 // due of it.
 func (w *watch) left(p *probe.Probe, now time.Duration, cursor uint64) {
-	i, known := w.index[sentinelKey{p.Addr, p.Port, p.Kind}]
+	i, known := w.find(p)
 	if !known {
 		return
 	}
@@ -172,7 +198,7 @@ func (w *watch) left(p *probe.Probe, now time.Duration, cursor uint64) {
 // hear matches an answer to a sentinel that was asked, nil when there is none.
 // late tells that it had been given up.
 func (w *watch) hear(r *probe.Reply) (s *sentinel, late bool) {
-	i, known := w.index[sentinelKey{r.Addr, r.Port, r.Kind}]
+	i, known := w.find(&r.Probe)
 	if !known {
 		return nil, false
 	}

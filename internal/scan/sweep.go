@@ -58,6 +58,8 @@ type sweep struct {
 	lanes   []*lane       // the main one first
 	agenda  agenda        // the careful ones that are not done
 	drained time.Duration // all answers that came until then were heard
+	vigil   *vigil
+	ceiling ceiling
 	hosts   map[uint64]*hostNote
 	notes   bool // hosts are worth a note
 	perHost *throttle
@@ -111,6 +113,7 @@ func newSweep(w Wire, survey Survey, emit func(exposure.Observation)) *sweep {
 		Survey: survey, wire: w, space: newSpace(&survey), emit: emit, start: time.Now(),
 		flights: &flights{}, batch: make([]probe.Probe, 0, batchSize), meta: make([]outgoing, 0, batchSize),
 		replies: make([]probe.Reply, replySize),
+		vigil:   newVigil(survey.Seed),
 		perHost: newThrottle(survey.PerHost, survey.Addresses.Len()),
 		perNet:  newThrottle(survey.PerNet, survey.Addresses.Len()),
 	}
@@ -128,11 +131,12 @@ func (s *sweep) begin(n uint64) {
 	s.tally = newTally(n)
 	s.hosts, s.suspects, s.failed = map[uint64]*hostNote{}, map[uint64]uint8{}, map[uint64]string{}
 	s.inSlab, s.byPass, s.marks = [probe.Attempts]uint64{}, []uint64{0}, nil
-	main := &lane{watch: newWatch(s.Seed), pacer: s.newPacer(s.firstRate())}
+	main := &lane{watch: newWatch(s.Seed, mostSentinels), pacer: s.newPacer(s.firstRate())}
 	if len(s.lanes) > 0 { // what was learned of the path stays known
 		main.pacer, main.watch = s.lanes[0].pacer, s.lanes[0].watch
 	}
 	main.pacer.began, main.pacer.refilled = now, now
+	s.vigil.begin()
 	s.lanes, s.agenda = append(s.lanes[:0], main), nil
 	s.replay()
 }
@@ -191,6 +195,7 @@ func (s *sweep) turn() (wait time.Duration, done bool, err error) {
 	start := s.now()
 	wait = longestPause
 	main := s.lanes[0]
+	s.shared(start)
 	if !main.done {
 		pause, err := s.advance(main)
 		if err != nil {
@@ -209,12 +214,16 @@ func (s *sweep) turn() (wait time.Duration, done bool, err error) {
 		if l.wake > start {
 			return min(wait, l.wake-start), false, nil
 		}
+		if n, pause := s.ceiling.allowance(true); n == 0 {
+			return min(wait, pause), false, nil // who waits longest comes first then
+		}
 		pause, err := s.advance(l)
 		if err != nil {
 			return 0, false, err
 		}
 		if l.done {
 			heap.Pop(&s.agenda)
+			l.release()
 			continue
 		}
 		l.wake = max(start+1, s.now()+min(pause, seldom))
@@ -239,8 +248,17 @@ func (s *sweep) advance(l *lane) (time.Duration, error) {
 		l.done = true
 		return 0, nil
 	}
+	unproven := s.unproven(l, now)
+	if unproven {
+		if err := s.listen(l, now); err != nil || l.done {
+			return longestPause, err
+		}
+	}
 	if l.ended && len(l.waiting)+len(l.prepared) == 0 {
-		return s.settle(l, now), nil
+		return s.settle(l, now, unproven), nil
+	}
+	if unproven {
+		return longestPause, nil
 	}
 	if s.stalls(l, now) {
 		return longestPause, nil
@@ -267,8 +285,9 @@ func (s *sweep) finished(l *lane) bool {
 	return s.tally.left == 0
 }
 
-// settle waits for the answers to a pass, then decides on another.
-func (s *sweep) settle(l *lane, now time.Duration) time.Duration {
+// settle waits for the answers to a pass, and for proof that the path still
+// works, then decides on another.
+func (s *sweep) settle(l *lane, now time.Duration, unproven bool) time.Duration {
 	if l.settles == 0 {
 		if s.lastWord(l, now) {
 			return 0
@@ -281,6 +300,9 @@ func (s *sweep) settle(l *lane, now time.Duration) time.Duration {
 	}
 	if now < l.settles {
 		return l.settles - now
+	}
+	if unproven {
+		return longestPause
 	}
 	l.settles = 0
 	if !l.careful {
@@ -300,9 +322,10 @@ func (s *sweep) settle(l *lane, now time.Duration) time.Duration {
 
 // send lets as many packets of the lane leave as its rate allows.
 func (s *sweep) send(l *lane, now time.Duration) (time.Duration, error) {
-	n := min(l.pacer.allowance(now), batchSize)
+	all, pause := s.ceiling.allowance(l.careful)
+	n := min(l.pacer.allowance(now), batchSize, all)
 	if n == 0 {
-		return l.pacer.wait(), nil
+		return max(l.pacer.wait(), pause), nil
 	}
 	hold := s.fill(l, n, now)
 	if len(s.batch) == 0 {
@@ -337,6 +360,7 @@ func (s *sweep) send(l *lane, now time.Duration) (time.Duration, error) {
 // left notes that a probe is on its way.
 func (s *sweep) left(l *lane, o *outgoing, now time.Duration) {
 	s.summary.Sent++
+	s.ceiling.spent(l.careful)
 	if o.sentinel {
 		s.summary.Sentinels++
 		l.watch.left(&o.probe, now, l.cursor)
@@ -351,6 +375,9 @@ func (s *sweep) left(l *lane, o *outgoing, now time.Duration) {
 	l.sinceSentinel++
 	l.owed++
 	l.lastSent = now
+	if !l.careful {
+		s.vigil.unheard++
+	}
 	s.flights.left(o.index, o.probe.Attempt, now)
 }
 
