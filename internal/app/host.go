@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"reconshield/internal/exposure"
-	"reconshield/internal/identify"
 	"reconshield/internal/netset"
 )
 
@@ -108,14 +107,13 @@ func (h *host) setService(via exposure.Transport, port uint16, s *exposure.Servi
 	if !ok {
 		return
 	}
-	proven := s.Protocol != identify.Unknown
 	if o.State == exposure.OpenFiltered {
-		if !proven {
+		if !proven(s) {
 			return
 		}
 		o.State, o.Reason = exposure.Open, exposure.ReasonUDPResponse
 	}
-	if !proven {
+	if !proven(s) {
 		o.Labels = append(slices.Clip(o.Labels), exposure.LabelUnproven)
 	}
 	o.Service = s

@@ -24,6 +24,7 @@ func (r *run) assess(ctx context.Context, h *host) exposure.Asset {
 	others.Go(func() {
 		r.identifyOthers(ctx, h)
 		r.doubtHost(ctx, h)
+		r.tryPorts(ctx, h)
 	})
 	if len(server.Spoken) > 0 {
 		others.Go(func() { r.doubtPath(ctx, h) })
@@ -132,6 +133,8 @@ func (r *run) identifyPort(ctx context.Context, h *host, p netset.Port) exposure
 	} else {
 		service = r.identifier.TCP(ctx, target)
 	}
-	h.setService(p.Transport, p.Number, &service)
+	if proven(&service) || ctx.Err() == nil { // a run that was cancelled proves nothing
+		h.setService(p.Transport, p.Number, &service)
+	}
 	return service
 }

@@ -204,12 +204,12 @@ func (p *prover) examined(h *suspect, o exposure.Observation) exposure.Observati
 	switch {
 	case o.Service == nil:
 		return bare
-	case o.Service.Protocol != identify.Unknown && !unended(*o.Service):
+	case !doubtful(o.Service):
 		return o
 	case p.ctx.Err() != nil: // which is no proof that nothing listens
 		return bare
-	case o.Service.Protocol != identify.Unknown:
-		return p.suspected(h, o)
+	case proven(o.Service):
+		return p.tried(h, o)
 	}
 	p.test(h, o.Addr)
 	if why := h.verdict(); why != "" {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
+	"reconshield/internal/dial"
 	"reconshield/internal/exposure"
-	"reconshield/internal/identify"
+	"reconshield/internal/netset"
 	"reconshield/internal/scan"
 )
 
@@ -16,6 +18,35 @@ func (r *run) doubtHost(ctx context.Context, h *host) {
 	if h.unprovenTCP() && !h.labelled(exposure.LabelAcceptsAll) {
 		r.acceptsEverything(ctx, h)
 	}
+}
+
+// triedPorts is how many ports of a host are tried at most, all at once, so
+// that a host takes no longer than a trial does.
+const triedPorts = 8
+
+// tryPorts holds connections to ports that may be a tarpit's, or another's who
+// only shakes hands. Of a host that accepts every port, one is tried.
+func (r *run) tryPorts(ctx context.Context, h *host) {
+	everywhere := h.labelled(exposure.LabelAcceptsAll)
+	ports := h.doubtful()
+	if everywhere {
+		ports = ports[:min(1, len(ports))]
+	}
+	var wg sync.WaitGroup
+	for _, p := range ports[:min(triedPorts, len(ports))] {
+		wg.Go(func() {
+			r.opts.Progress.Note(fmt.Sprintf("%s whether tcp/%d is a tarpit", h.addr, p.Port))
+			t := trial(ctx, r.dialer, r.limiter, p.AddrPort())
+			switch {
+			case ctx.Err() != nil:
+			case everywhere:
+				h.snare(t)
+			default:
+				h.revise(p.Target, func(o exposure.Observation) exposure.Observation { return weighed(o, t) })
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // acceptsEverything tests and labels the host.
@@ -81,8 +112,39 @@ func (r *run) note(g exposure.Gap) {
 // unprovenTCP reports whether a TCP port is open behind which nothing was proven.
 func (h *host) unprovenTCP() bool {
 	return slices.ContainsFunc(h.ports(), func(p exposure.PortState) bool {
-		return p.Transport == exposure.TCP && p.State == exposure.Open && (p.Service == nil || p.Service.Protocol == identify.Unknown)
+		return p.Transport == exposure.TCP && p.State == exposure.Open && !proven(p.Service)
 	})
+}
+
+// doubtful lists the open TCP ports of which a trial can tell more.
+func (h *host) doubtful() []exposure.PortState {
+	return slices.DeleteFunc(h.ports(), func(p exposure.PortState) bool {
+		return p.Transport != exposure.TCP || p.State != exposure.Open || !doubtful(p.Service)
+	})
+}
+
+// revise changes what is recorded of a port.
+func (h *host) revise(t exposure.Target, change func(exposure.Observation) exposure.Observation) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k := netset.Port{Transport: t.Transport, Number: t.Port}
+	h.seen[k] = change(h.seen[k])
+}
+
+// snare marks a host that accepts every port, and those of its ports that are
+// doubtful, when the trial of one shows a tarpit.
+func (h *host) snare(t dial.Trial) {
+	if t.Outcome != dial.Tarpit {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.labels = append(h.labels, exposure.LabelTarpit)
+	for k, o := range h.seen {
+		if slices.Contains(o.Labels, exposure.LabelAcceptsAll) && doubtful(o.Service) {
+			h.seen[k] = snared(o, t)
+		}
+	}
 }
 
 // label marks the host and those of its ports that match.
