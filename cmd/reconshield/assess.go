@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ func newAssessCommand() *cobra.Command {
 	var f assessFlags
 	cmd := &cobra.Command{
 		Use:   "assess TARGET ...",
-		Short: "Measure the ports of addresses you own and check what listens for abuse",
+		Short: "Check what listens for how it can be abused",
 		Long: `Measures port 53 and the ports that belong to DNS on each target, proves what
 listens, runs the catalogue of checks, and prints ranked findings with their
 evidence, the fix for the product found and the firewall rule that closes it.
@@ -70,7 +71,7 @@ func (f *assessFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&o.StableName, "stable-name", "", "the well-known `NAME` to resolve when there is no collector (default a.root-servers.net)")
 	flags.StringVar(&o.Control, "control", "", "an unused `ADDRESS` of the same network that may be asked too, to expose interception")
 	flags.DurationVar(&o.Timeout, "timeout", 2*time.Second, "patience for one question, retries included")
-	flags.IntVar(&o.Rate, "rate", app.DefaultRate, "at most this many packets a second")
+	flags.IntVar(&o.Rate, "rate", app.DefaultRate, "at most this many `PACKETS` a second")
 	flags.StringVar(&o.SourceIP, "source-ip", "", "send from this `ADDRESS`")
 	flags.StringVar(&o.Interface, "interface", "", "send through this `INTERFACE` (Linux)")
 	flags.StringVar(&o.Vantage, "vantage", "", "`NAME` of the place measured from, kept in the report")
@@ -103,12 +104,15 @@ func runAssess(cmd *cobra.Command, f assessFlags) error {
 	if f.app.Timeout <= 0 {
 		return fmt.Errorf("--timeout %s: a positive duration such as 2s", f.app.Timeout)
 	}
+	f.app.Only, f.app.Skip = checkIDs(f.app.Only), checkIDs(f.app.Skip)
+	if err := cmp.Or(knownChecks("--check", f.app.Only), knownChecks("--skip", f.app.Skip), readable(f.app.Ports, f.app.Exclude)); err != nil {
+		return err
+	}
 	out, err := openOutput(cmd.OutOrStdout(), "--output", f.output)
 	if err != nil {
 		return err
 	}
 	defer out.abandon()
-	f.app.Only, f.app.Skip = checkIDs(f.app.Only), checkIDs(f.app.Skip)
 	f.app.Stdin, f.app.Version = cmd.InOrStdin(), version()
 
 	a, err := assess(cmd, f)

@@ -33,7 +33,7 @@ reason for it, what it sends, the fix for each product, and the references.`,
 			return writeChecks(cmd.OutOrStdout(), checks, format, len(ids) > 0)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text, markdown or json")
+	cmd.Flags().StringVar(&format, "format", "text", "the form: text, markdown or json")
 	return cmd
 }
 
@@ -51,7 +51,7 @@ func writeChecks(w io.Writer, checks []dnscheck.Check, format string, whole bool
 		_, err := io.WriteString(w, dnscheck.Markdown(checks))
 		return err
 	case format != "text":
-		return fmt.Errorf("unknown format %q: text, markdown or json", format)
+		return fmt.Errorf("--format %q: text, markdown or json", format)
 	}
 	for _, c := range checks {
 		mode := string(c.Safety)

@@ -33,7 +33,7 @@ func newCollectorCommand() *cobra.Command {
 	var f collectorFlags
 	cmd := &cobra.Command{
 		Use:   "collector --zone ZONE",
-		Short: "Run the name server that the recursive checks need",
+		Short: "Run the server that recursive checks need",
 		Long: `Serves one zone of computed answers, so that assess can see what a resolver
 really does: whether it resolves for strangers, from which address and ports it
 asks, whether it validates, whether its answers are the ones that were given.
@@ -90,7 +90,7 @@ func runCollector(ctx context.Context, f collectorFlags, stdout, stderr io.Write
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 	opts.Log = log
-	server, err := collector.New(opts)
+	server, err := f.server(opts)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func runCollector(ctx context.Context, f collectorFlags, stdout, stderr io.Write
 func (f collectorFlags) options(listen []netip.AddrPort) (collector.Options, error) {
 	zone, err := nonce.New(f.zone, []byte(f.key))
 	if err != nil {
-		return collector.Options{}, err
+		return collector.Options{}, flagged("--zone", "zone", err)
 	}
 	opts := collector.Options{Zone: zone, Nameservers: f.nameservers}
 	for _, text := range f.addresses {
@@ -135,7 +135,16 @@ func (f collectorFlags) options(listen []netip.AddrPort) (collector.Options, err
 	if f.dnssecKey != "" {
 		opts.Key, err = collector.LoadKey(f.dnssecKey)
 	}
-	return opts, err
+	return opts, flagged("--dnssec-key", "signing key", err)
+}
+
+// server is the collector; what is wrong with a name server came from --ns.
+func (f collectorFlags) server(opts collector.Options) (*collector.Server, error) {
+	server, err := collector.New(opts)
+	if len(f.nameservers) > 0 {
+		err = flagged("--ns", "name server", err)
+	}
+	return server, err
 }
 
 // print writes the records asked for, in presentation form.
@@ -143,7 +152,7 @@ func (f collectorFlags) print(opts collector.Options, w io.Writer) error {
 	if opts.Key == nil && (f.printDS || f.printDNSKEY) {
 		return errors.New("an unsigned zone has no DS and no DNSKEY: add --dnssec-key FILE")
 	}
-	server, err := collector.New(opts)
+	server, err := f.server(opts)
 	if err != nil {
 		return err
 	}

@@ -21,9 +21,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	var failed error
 	setAside(root, &failed)
 	err := fang.Execute(ctx, root, fang.WithVersion(version()),
@@ -69,11 +67,17 @@ how it can be abused, and the exact lines that close it.
 
 Only scan addresses that you are authorised to scan.`,
 		Example: `reconshield assess 127.0.0.1
-reconshield assess ns1.example.net 192.0.2.0/28 2001:db8::53 --format json
+reconshield assess ns1.example.net 192.0.2.0/28 --format json
+reconshield scan 192.0.2.0/28 --service
 reconshield checks REC-1`,
 		SilenceUsage: true,
 	}
 	root.AddCommand(newAssessCommand(), newScanCommand(), newChecksCommand(), newCollectorCommand())
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Short = "Write the completion script of a shell"
+	}
+	fitHelp(root)
 	return root
 }
 

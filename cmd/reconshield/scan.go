@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"reconshield/internal/app"
 	"reconshield/internal/exposure"
@@ -40,7 +41,7 @@ func newScanCommand() *cobra.Command {
 	var f scanFlags
 	cmd := &cobra.Command{
 		Use:   "scan TARGET ...",
-		Short: "Find the open ports of addresses you own, and say how complete the answer is",
+		Short: "Find the open ports of your addresses",
 		Long: `Asks the ports of every target, over TCP and UDP, as fast as the answers keep
 coming, and reports what is open, when it is found. Without --ports these are
 the 100 TCP ports that are exposed most. What does not answer is
@@ -113,7 +114,6 @@ func (f *scanFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&o.Shard, "shard", "", "scan only part `I/N` of the targets, such as 3/16; all parts must have one seed")
 	flags.Uint64Var(&f.seed, "seed", 0, fmt.Sprintf("`NUMBER` that decides the order (default: a random one; %d with --shard)", app.ShardSeed))
 	flags.StringVar(&o.Resume, "resume", "", "keep a checkpoint in `FILE`, and go on from what it holds")
-	cmd.MarkFlagsMutuallyExclusive("discover", "no-discover")
 }
 
 // complement tells the shell what the flags take.
@@ -159,7 +159,11 @@ func runScan(cmd *cobra.Command, f scanFlags) error {
 	defer out.Close() //nolint:errcheck // End has told
 	f.note(cmd.ErrOrStderr(), progress, s.Notes())
 	// What cannot be written is told by End.
-	sum, failed := s.Run(cmd.Context(), func(o exposure.Observation) { _ = out.Port(o) }, progress.Update)
+	show, done := f.staged(progress.Update)
+	sum, failed := s.Run(cmd.Context(), func(o exposure.Observation) { _ = out.Port(o) }, show)
+	if failed == nil && !sum.Partial {
+		done()
+	}
 	progress.Close()
 	written := out.End(sum)
 	if closed := out.Close(); written == nil { // else it says the same
@@ -167,6 +171,29 @@ func runScan(cmd *cobra.Command, f scanFlags) error {
 	}
 	err = errors.Join(failed, written, stats.write(sum))
 	return scanResult(sum, failed != nil && cmd.Context().Err() != nil, err)
+}
+
+// staged tells with each state how much of the run is behind when its phase
+// ends; done shows that nothing is left, also where there was nothing to prove.
+func (f *scanFlags) staged(update func(portlist.ProgressState)) (show func(portlist.ProgressState), done func()) {
+	const found, asked = 0.1, 0.9
+	var last portlist.ProgressState
+	show = func(s portlist.ProgressState) {
+		switch {
+		case strings.HasPrefix(s.Phase, "discovery"):
+			s.Until = found
+		case strings.HasPrefix(s.Phase, "ports") && (f.app.Prove || f.app.Service) && s.Found > 0:
+			s.Until = asked
+		}
+		last = s
+		update(s)
+	}
+	return show, func() {
+		if last.Until > 0 && last.Targets > 0 {
+			last.Until, last.Done, last.ETA, last.Limit = 0, last.Targets, 0, ""
+			update(last)
+		}
+	}
 }
 
 // note says beforehand what there is to say.
@@ -196,17 +223,11 @@ func (f *scanFlags) check(cmd *cobra.Command) (portlist.Format, error) {
 	if err := distinct(namedFile{"--output", f.output}, namedFile{"--stats", f.stats}, namedFile{"--resume", f.app.Resume}); err != nil {
 		return "", err
 	}
-	if flags.Changed("max-addresses") && f.app.MaxAddrs == 0 {
-		return "", errors.New("--max-addresses 0: at least 1 address")
-	}
-	if f.app.Retries < -1 {
-		return "", fmt.Errorf("--retries %d: 0 or more, or -1 for as often as answers are being lost", f.app.Retries)
+	if err := f.checkValues(flags); err != nil {
+		return "", err
 	}
 	if flags.Changed("seed") {
 		f.app.Seed = &f.seed
-	}
-	if f.color != "auto" && f.color != "always" && f.color != "never" {
-		return "", fmt.Errorf("--color %q: auto, always or never", f.color)
 	}
 	if f.quiet && !flags.Changed("progress") {
 		f.progress = "none"
@@ -224,6 +245,24 @@ func (f *scanFlags) check(cmd *cobra.Command) (portlist.Format, error) {
 		return "", errors.New("--format sqlite writes a file: name it with --output")
 	}
 	return format, nil
+}
+
+// checkValues validates values that would be misread further in, or complained
+// of without the name of their flag.
+func (f *scanFlags) checkValues(flags *pflag.FlagSet) error {
+	switch {
+	case flags.Changed("max-addresses") && f.app.MaxAddrs == 0:
+		return errors.New("--max-addresses 0: at least 1 address")
+	case f.app.Retries < -1:
+		return fmt.Errorf("--retries %d: %s", f.app.Retries, allowed(flags.Lookup("retries")))
+	case !(f.complete >= 0 && f.complete <= 100): // NaN is neither
+		return fmt.Errorf("--min-completeness %v: %s", f.complete, allowed(flags.Lookup("min-completeness")))
+	case f.app.Discover && f.noDiscover:
+		return errors.New("--discover and --no-discover contradict each other: give one of them")
+	case f.color != "auto" && f.color != "always" && f.color != "never":
+		return fmt.Errorf("--color %q: auto, always or never", f.color)
+	}
+	return readable(f.app.Ports, f.app.Exclude)
 }
 
 // open opens the output. A table on the terminal that shows the progress stands

@@ -26,6 +26,12 @@ type ProgressState struct {
 	// Limit says what holds the scan back, if anything: "the host's limit of 1
 	// ICMP error a second".
 	Limit string
+	// Until is the share of the whole run, 0 to 1, that is behind when this
+	// phase ends; 0 means 1.
+	Until float64
+
+	shown   float64 // the share to show, once a meter has read the state
+	metered bool
 }
 
 // Progress shows how far a scan is. Its methods may be called from several
@@ -92,6 +98,7 @@ type lineProgress struct {
 	now   func() time.Time
 
 	mu     sync.Mutex
+	meter  meter
 	last   time.Time // of the last line
 	state  ProgressState
 	unseen bool // state is newer than the last line
@@ -110,8 +117,9 @@ func (p *lineProgress) Update(s ProgressState) {
 	if p.closed {
 		return
 	}
-	p.state, p.unseen = s, true
-	if now := p.now(); now.Sub(p.last) >= p.every {
+	now := p.now()
+	p.state, p.unseen = p.meter.read(s, now), true
+	if now.Sub(p.last) >= p.every {
 		p.show(now)
 	}
 }
@@ -171,7 +179,7 @@ func jsonLine(s ProgressState, now time.Time) string {
 		Phase: s.Phase, Limit: s.Limit, Time: string(appendTime(nil, now)),
 	}
 	if s.Targets > 0 {
-		p := math.Floor(min(s.share(), 1)*10000) / 100
+		p := math.Floor(min(s.share(), 1)*10000+rounding) / 100
 		line.Percent = &p
 	}
 	if finite(s.Rate) {
@@ -195,24 +203,41 @@ func jsonNote(text string, now time.Time) string {
 	}{"note", text, string(appendTime(nil, now))}))
 }
 
-func (s ProgressState) share() float64 { return float64(s.Done) / float64(max(s.Targets, 1)) }
+// share is how much of the run is behind, 0 to 1.
+func (s ProgressState) share() float64 {
+	if s.metered {
+		return s.shown
+	}
+	return float64(s.Done) / float64(max(s.Targets, 1))
+}
+
+// complete reports the end of a phase. While silent targets are asked again, all
+// have a verdict, and time is left.
+func (s ProgressState) complete() bool { return s.Targets > 0 && s.Done >= s.Targets && s.ETA <= 0 }
+
+// phase is what is done now, without how often.
+func (s ProgressState) phase() string {
+	name, _, _ := strings.Cut(s.Phase, ",")
+	return name
+}
 
 // percent never says 100 before the end.
 func (s ProgressState) percent() (text string, known bool) {
 	if s.Targets == 0 {
 		return "", false
 	}
-	if s.Done >= s.Targets {
+	if s.complete() && s.share() >= 1 {
 		return "100 %", true
 	}
-	return fmt.Sprintf("%.1f %%", math.Floor(s.share()*1000)/10), true
+	const most = 99.9
+	return fmt.Sprintf("%.1f %%", min(math.Floor(s.share()*1000+rounding)/10, most)), true
 }
 
 // facts are the rest of a line, the most telling first.
 func (s ProgressState) facts() []string {
 	facts := []string{plural(s.Found, "open port")}
 	switch {
-	case s.Targets > 0 && s.Done >= s.Targets:
+	case s.complete():
 	case s.ETA > 0:
 		facts = append(facts, etaText(s.ETA)+" left")
 	default:
@@ -227,6 +252,9 @@ func (s ProgressState) facts() []string {
 	}
 	return facts
 }
+
+// rounding forgives what a share loses as a sum of small parts.
+const rounding = 1e-6
 
 // lossText never rounds a loss down to nothing.
 func lossText(share float64) string {

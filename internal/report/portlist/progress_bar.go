@@ -30,6 +30,7 @@ type barProgress struct {
 	state  atomic.Pointer[ProgressState] // read while the bar is drawn
 
 	mu     sync.Mutex
+	meter  meter
 	closed bool
 }
 
@@ -80,6 +81,7 @@ func (b *barProgress) Update(s ProgressState) {
 	if b.closed {
 		return
 	}
+	s = b.meter.read(s, time.Now())
 	b.state.Store(&s)
 	// A full bar would be taken off the screen, and the scan may go on.
 	b.bar.SetCurrent(int64(math.Min(s.share(), 1) * (barSteps - 1)))

@@ -17,10 +17,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-// someState is a scan in the middle.
+// someState is a scan that goes on in the middle, where an earlier one stopped.
 func someState() ProgressState {
 	return ProgressState{
-		Phase: "ports", Done: 655_359, Targets: 1_048_576, Sent: 700_000, Rate: 812_345, Found: 17, Loss: new(0.00021),
+		Phase: "ports", Done: 655_359, Targets: 1_048_576, Rate: 812_345, Found: 17, Loss: new(0.00021),
 		ETA: 96 * time.Second,
 	}
 }
@@ -35,6 +35,8 @@ func TestPlainProgress(t *testing.T) {
 	p.Note("limits its errors\x1b[2J")
 	limited := ProgressState{Done: 3, Targets: 65536, Rate: 1, Found: 1, ETA: 18*time.Hour + 11*time.Minute, Limit: "the host's limit of 1 ICMP error a second"}
 	later(5*time.Second, limited)
+	limited.Done += 4
+	later(10*time.Second, limited)
 	later(5*time.Second, ProgressState{Phase: "discovery\n", Done: 12, Rate: 100})
 	later(time.Second, ProgressState{Phase: "ports", Done: 65536, Targets: 65536, Rate: 1234})
 	p.Close()
@@ -44,7 +46,8 @@ func TestPlainProgress(t *testing.T) {
 	want := []string{
 		"ports: 62.4 %, 655,359 of 1,048,576 targets, 17 open ports, 96 s left, 812 k probes/s, 0.02 % lost",
 		`limits its errors\x1b[2J`,
-		"scan: 0.0 %, 3 of 65,536 targets, 1 open port, 18 h left, 1 probes/s, at the host's limit of 1 ICMP error a second",
+		"scan: 62.5 %, 3 of 65,536 targets, 1 open port, time left unknown, 1 probes/s, at the host's limit of 1 ICMP error a second",
+		"scan: 62.5 %, 7 of 65,536 targets, 1 open port, 46 h left, 1 probes/s, at the host's limit of 1 ICMP error a second",
 		`discovery\n: 12 targets, 0 open ports, time left unknown, 100 probes/s`,
 		"ports: 100 %, 65,536 of 65,536 targets, 0 open ports, 1.23 k probes/s",
 		"",
@@ -63,7 +66,7 @@ func TestJSONProgress(t *testing.T) {
 	p.Note("x\x1b\"")
 	p.Update(ProgressState{Loss: new(0.0)})
 	p.Close()
-	want := `{"type":"progress","percent":62.49,"rate":812345,"found":17,"loss":0.00021,"eta_s":96,"sent":700000,"done":655359,"targets":1048576,"phase":"ports","time":"2026-05-04T12:00:01.000000Z"}
+	want := `{"type":"progress","percent":62.49,"rate":812345,"found":17,"loss":0.00021,"eta_s":96,"sent":0,"done":655359,"targets":1048576,"phase":"ports","time":"2026-05-04T12:00:01.000000Z"}
 {"type":"note","text":"x\u001b\"","time":"2026-05-04T12:00:01.000000Z"}
 {"type":"progress","percent":null,"rate":0,"found":0,"loss":0,"eta_s":null,"sent":0,"done":0,"targets":0,"time":"2026-05-04T12:00:01.000000Z"}
 `

@@ -29,8 +29,8 @@ type table struct {
 
 	begun bool
 	count int
-	addr  int // columns of the address; grows, never shrinks
 	buf   bytes.Buffer
+	columns
 }
 
 func newTable(out *output, opts Options) (*table, error) {
@@ -48,79 +48,39 @@ func newTable(out *output, opts Options) (*table, error) {
 	if width <= 0 {
 		width = defaultWidth
 	}
+	width = max(width, minWidth)
 	return &table{
-		style: newStyle(opts.Color, opts.ASCII), out: out, width: max(width, minWidth), names: opts.Names,
-		addr: len("192.168.100.100"),
+		style: newStyle(opts.Color, opts.ASCII), out: out, width: width, names: opts.Names, columns: newColumns(width),
 	}, nil
 }
 
 // cell is a piece of a line: text and what paints it. It takes at least width
-// columns and is cut beyond most, if that is set.
+// columns.
 type cell struct {
-	text        string
-	paint       paint
-	width, most int
-	right       bool
+	text  string
+	paint paint
+	width int
+	right bool
 }
 
-// Columns that every table has the same, so that lines which come later align.
-const (
-	stateWidth   = len("open|filtered") + 2
-	portWidth    = len("65535/tcp")
-	rttWidth     = len("1000 ms")
-	reasonWidth  = len("dns-response")
-	serviceWidth = 5
-)
+// columns is how many columns it takes in a line.
+func (c cell) columns() int { return max(c.width, ansi.StringWidth(c.text)) }
 
 func (t *table) rows(batch []exposure.Observation) error {
-	for _, o := range batch {
-		t.addr = max(t.addr, ansi.StringWidth(addrText(o.Addr))) // first, so that a batch aligns
+	for _, o := range batch { // first, so that a batch aligns
+		sign, _ := t.style.state(o.State)
+		t.grow(ansi.StringWidth(addrText(o.Addr)), ansi.StringWidth(sign+" "+report.Sanitize(string(o.State))))
 	}
 	if !t.begun {
 		t.begun = true
-		t.line(cell{text: "  ADDRESS", width: t.addr + 2}, cell{text: "PORT", width: portWidth},
-			cell{text: "STATE", width: stateWidth}, cell{text: "RTT", width: rttWidth, right: true},
-			cell{text: "REASON"})
-		header := strings.TrimRight(t.buf.String(), "\n")
-		t.buf.Reset()
-		t.buf.WriteString(t.faint(header) + "\n")
+		t.settle()
+		t.header()
 	}
 	for _, o := range batch {
 		t.count++
 		t.row(o)
 	}
 	return t.flush()
-}
-
-func (t *table) row(o exposure.Observation) {
-	sign, color := t.state(o.State)
-	line := []cell{
-		{text: "  " + addrText(o.Addr), width: t.addr + 2},
-		{text: strconv.Itoa(int(o.Port)) + "/" + report.Sanitize(string(o.Transport)), paint: t.strong, width: portWidth},
-		{text: sign + " " + report.Sanitize(string(o.State)), paint: color, width: stateWidth},
-		{text: rttText(o.RTT), paint: t.faint, width: rttWidth, right: true},
-	}
-	var rest []cell
-	if o.Service == nil || t.width >= defaultWidth {
-		rest = append(rest, cell{text: report.Sanitize(string(o.Reason)), paint: t.faint, width: reasonWidth})
-	}
-	if o.Service != nil {
-		rest = append(rest, cell{text: report.Sanitize(o.Service.Protocol), paint: t.accent, width: serviceWidth, most: 24})
-		text := strings.TrimSpace(softwareName(*o.Service) + " " + o.Service.Version)
-		if text != "" {
-			rest = append(rest, cell{text: report.Sanitize(text)})
-		}
-	}
-	for _, l := range o.Labels {
-		rest = append(rest, cell{text: t.alert + " " + report.Sanitize(labelWords(l)), paint: t.warn})
-	}
-	if names := knownNames(t.names, o.Addr); len(names) > 0 {
-		rest = append(rest, cell{text: report.Sanitize(names[0]), paint: t.faint})
-	}
-	if o.Detail != "" {
-		rest = append(rest, cell{text: report.Sanitize(o.Detail), paint: t.faint})
-	}
-	t.line(append(line, rest...)...)
 }
 
 // line writes cells two blanks apart; what does not fit the width is cut, and
@@ -130,17 +90,13 @@ func (t *table) line(cells ...cell) {
 	var b strings.Builder
 	for i, c := range cells {
 		if i > 0 {
-			if used+2 >= t.width || c.right && used+2+c.width > t.width {
-				break // half a number is worse than none
+			if used+between >= t.width {
+				break
 			}
 			b.WriteString("  ")
-			used += 2
+			used += between
 		}
-		text := c.text
-		if c.most > 0 {
-			text = ansi.Truncate(text, c.most, t.more)
-		}
-		text = ansi.Truncate(text, t.width-used, t.more)
+		text := ansi.Truncate(c.text, t.width-used, t.more)
 		n := ansi.StringWidth(text)
 		gap := max(min(c.width, t.width-used)-n, 0)
 		if text != "" && c.paint != nil {
