@@ -6,8 +6,8 @@
 #
 #   BENCH_QUICK=1    small sizes, one run: two minutes instead of fifteen
 #   BENCH_RUNS=3     runs of each trial; medians are shown
-#   BENCH_SCENES=    some of sink,refused,sparse,all-open,host,limited,udp,
-#                    udp-host,udp-one,connect,flat
+#   BENCH_SCENES=    some of sink,refused,sparse,all-open,host,host6,lossy,
+#                    limited,udp,udp-host,udp-one,connect,flat
 #   BENCH_TOOLS=     some of "bare loop",reconshield,masscan,zmap,nmap
 #   BENCH_OURS=      a reconshield binary to measure instead of building one
 #   BENCH_COMMANDS=1 prints the command lines, too

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -49,12 +50,17 @@ func (s *Stage) Nudge() error {
 	})
 }
 
-// Listen opens TCP ports on all addresses of the peer until the stage closes.
-// Nobody accepts: the kernel completes handshakes by itself.
-func (s *Stage) Listen(ports ...uint16) error {
+// Listen opens TCP ports on all addresses of the peer, of the family of addr,
+// until the stage closes. Nobody accepts: the kernel completes handshakes by
+// itself.
+func (s *Stage) Listen(addr netip.Addr, ports ...uint16) error {
+	family, at := unix.AF_INET, func(port uint16) unix.Sockaddr { return &unix.SockaddrInet4{Port: int(port)} }
+	if addr.Is6() {
+		family, at = unix.AF_INET6, func(port uint16) unix.Sockaddr { return &unix.SockaddrInet6{Port: int(port)} }
+	}
 	return s.do(func() error {
 		for _, port := range ports {
-			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 			if err != nil {
 				return fmt.Errorf("listen: %w", err)
 			}
@@ -62,7 +68,7 @@ func (s *Stage) Listen(ports ...uint16) error {
 			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 				return fmt.Errorf("listen: %w", err)
 			}
-			if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(port)}); err != nil {
+			if err := unix.Bind(fd, at(port)); err != nil {
 				return fmt.Errorf("listen on port %d: %w", port, err)
 			}
 			if err := unix.Listen(fd, 65535); err != nil {

@@ -97,32 +97,36 @@ func readNmap(text []byte) (*Result, error) {
 	return r, nil
 }
 
-// readOurs reads JSON lines. full says that the run was made with --show all.
-func readOurs(full bool) func([]byte) (*Result, error) {
-	return func(text []byte) (*Result, error) {
-		r := newResult(full)
-		for raw := range bytes.Lines(text) {
-			var line struct {
-				Type    string         `json:"type"`
-				Address string         `json:"address"`
-				Port    uint16         `json:"port"`
-				State   exposure.State `json:"state"`
+// readOurs reads JSON lines. Their summary counts what they leave out, so every
+// state is known.
+func readOurs(text []byte) (*Result, error) {
+	r := newResult(true)
+	for raw := range bytes.Lines(text) {
+		var line struct {
+			Type    string                 `json:"type"`
+			Address string                 `json:"address"`
+			Port    uint16                 `json:"port"`
+			State   exposure.State         `json:"state"`
+			States  map[exposure.State]int `json:"states"`
+		}
+		if err := json.Unmarshal(raw, &line); err != nil {
+			return nil, fmt.Errorf("read our lines: %w", err)
+		}
+		switch line.Type {
+		case "summary":
+			if listed := r.Count[exposure.Open]; listed != line.States[exposure.Open] {
+				return nil, fmt.Errorf("read our lines: %d open ports are listed and %d counted", listed, line.States[exposure.Open])
 			}
-			if err := json.Unmarshal(raw, &line); err != nil {
-				return nil, fmt.Errorf("read our lines: %w", err)
-			}
-			// The truth leaves port 0 out, as nmap -p- does.
-			if line.Type != "port" || line.Port == 0 {
-				continue
-			}
+			r.Count = line.States
+		case "port":
 			address, err := netip.ParseAddr(line.Address)
 			if err != nil {
 				return nil, fmt.Errorf("read our lines: %w", err)
 			}
 			r.add(netip.AddrPortFrom(address, line.Port), line.State)
 		}
-		return r, nil
 	}
+	return r, nil
 }
 
 // ownOurs gives the rate in our own summary.

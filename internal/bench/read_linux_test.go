@@ -15,9 +15,7 @@ func TestReadResults(t *testing.T) {
 		<ports><extraports state="closed" count="7"/><port protocol="tcp" portid="22"><state state="open"/></port>
 		<port protocol="tcp" portid="23"><state state="filtered"/></port></ports></host></nmaprun>`
 	const ours = `{"type":"port","address":"192.0.2.2","port":22,"state":"open"}
-{"type":"port","address":"192.0.2.2","port":23,"state":"closed"}
-{"type":"port","address":"192.0.2.2","port":0,"state":"closed"}
-{"type":"summary","probes_sent":9}`
+{"type":"summary","probes_sent":9,"states":{"open":1,"closed":7}}`
 	one := map[exposure.State]int{exposure.Open: 1}
 	for _, tt := range []struct {
 		name  string
@@ -29,7 +27,7 @@ func TestReadResults(t *testing.T) {
 		{"masscan", readMasscan, "#masscan\nopen tcp 22 192.0.2.2 1700000000\n# end\n", "192.0.2.2:22", one},
 		{"zmap", readZmap(22), "saddr\n192.0.2.2\n", "192.0.2.2:22", one},
 		{"nmap", readNmap, nmap, "192.0.2.2:22", map[exposure.State]int{exposure.Open: 1, exposure.Closed: 7, exposure.Filtered: 1}},
-		{"ours", readOurs(true), ours, "192.0.2.2:22", map[exposure.State]int{exposure.Open: 1, exposure.Closed: 1}},
+		{"ours", readOurs, ours, "192.0.2.2:22", map[exposure.State]int{exposure.Open: 1, exposure.Closed: 7}},
 	} {
 		r, err := tt.read([]byte(tt.text))
 		if err != nil {
@@ -50,7 +48,8 @@ func TestReadRefusesWhatIsCut(t *testing.T) {
 		"masscan": func() (*Result, error) { return readMasscan([]byte("open tcp 22 192.0.2 17")) },
 		"zmap":    func() (*Result, error) { return readZmap(1)([]byte("192.0")) },
 		"nmap":    func() (*Result, error) { return readNmap([]byte("<nmaprun><host>")) },
-		"ours":    func() (*Result, error) { return readOurs(true)([]byte(`{"type":"po`)) },
+		"ours":    func() (*Result, error) { return readOurs([]byte(`{"type":"po`)) },
+		"uneven":  func() (*Result, error) { return readOurs([]byte(`{"type":"summary","states":{"open":2}}`)) },
 	} {
 		if r, err := read(); err == nil {
 			t.Errorf("%s: no error but %v", name, r)
@@ -145,7 +144,7 @@ func FuzzReadResults(f *testing.F) {
 	f.Add([]byte(`<nmaprun><host><address addr="192.0.2.2"/><ports><port portid="1"><state state="open"/></port></ports></host></nmaprun>`))
 	f.Add([]byte(`{"type":"port","address":"192.0.2.2","port":22,"state":"open"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, read := range []func([]byte) (*Result, error){readMasscan, readZmap(1), readNmap, readOurs(true)} {
+		for _, read := range []func([]byte) (*Result, error){readMasscan, readZmap(1), readNmap, readOurs} {
 			if r, err := read(text); err == nil && len(r.Open) > r.Count[exposure.Open] {
 				t.Errorf("%d open targets, %d counted", len(r.Open), r.Count[exposure.Open])
 			}

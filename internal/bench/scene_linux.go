@@ -74,6 +74,8 @@ func Scenes(size Size) []Scene {
 		sparseScene(size),
 		everythingScene(size),
 		hostScene(size),
+		host6Scene(size),
+		lossyScene(size),
 		limitedScene(size),
 		udpScene("udp", "ICMP limits lifted", size, setUDP),
 		udpScene("udp-host", "each host limits its ICMP errors as a Linux machine does, 1/s after a burst of 6", size, setUDPEach),

@@ -22,6 +22,9 @@ const (
 	peerDevice     = "peer0"
 	scannerAddress = "192.0.2.1"
 	peerAddress    = "192.0.2.2"
+
+	scannerAddress6 = "2001:db8::1"
+	peerAddress6    = "2001:db8::2"
 )
 
 // Stage is two joined network namespaces: the caller's, where scanners run,

@@ -60,7 +60,7 @@ func sparseScene(size Size) Scene {
 				}
 			}
 			truth.Closed = 1<<(32-size.Sparse.Bits()) - len(open)
-			if err := s.Listen(sweepPort); err != nil {
+			if err := s.Listen(netip.MustParseAddr(peerAddress), sweepPort); err != nil {
 				return nil, err
 			}
 			return truth, s.Rules(ctx, fmt.Sprintf(`table ip truth {
@@ -92,7 +92,7 @@ func everythingScene(size Size) Scene {
 			if err := own(ctx, s, size.Everything); err != nil {
 				return nil, err
 			}
-			return truth, s.Listen(sweepPort)
+			return truth, s.Listen(netip.MustParseAddr(peerAddress), sweepPort)
 		},
 		Trials: func(k Kit) []Trial {
 			return k.sweeps(size.Everything, []int{FullSpeed}, 1<<(32-size.Everything.Bits()))

@@ -92,20 +92,18 @@ func (k Kit) nmap(name string, bound time.Duration, options ...string) Trial {
 	}
 }
 
-// ours scans with the given options, naming what is open.
+// ours scans with the given options, naming what is open and counting the rest.
 func (k Kit) ours(name string, options ...string) Trial {
 	return Trial{
 		Tool: toolOurs, Setting: name, Bound: 3 * time.Minute,
 		Command: append([]string{
 			k.Ours, "scan", "--no-discover", "--format", "jsonl", "--output", outputFile, "--stats", statsFile,
 		}, options...),
-		Read: readOurs(false), Own: ownOurs, Said: saidOurs,
+		Read: readOurs, Own: ownOurs, Said: saidOurs,
 	}
 }
 
 // oursAll scans with the given options, naming every target's state.
 func (k Kit) oursAll(name string, options ...string) Trial {
-	trial := k.ours(name, append(options, "--show", "all")...)
-	trial.Read = readOurs(true)
-	return trial
+	return k.ours(name, append(options, "--show", "all")...)
 }
