@@ -32,8 +32,8 @@ func ParsePorts(expr string) (PortSet, error) {
 //
 // The prefix may also be written tcp: or udp:. Groups and services bring their
 // transports along: a prefix further up the list does not change them. The
-// error names the part that cannot be used. An empty list is an error. A nil
-// names knows no service.
+// error names the part that cannot be used, and is an *UnknownPortsError where
+// that is no name. An empty list is an error. A nil names knows no service.
 func ParsePortsNamed(expr string, names Names) (PortSet, error) {
 	if len(expr) > 16*MaxExpression {
 		return PortSet{}, fmt.Errorf("ports: list is longer than %d bytes", 16*MaxExpression)
@@ -46,6 +46,16 @@ func ParsePortsNamed(expr string, names Names) (PortSet, error) {
 		}
 	}
 	return list.set.normal(), nil
+}
+
+// UnknownPortsError says that a part of a list of ports is neither a number nor
+// a name that is known.
+type UnknownPortsError struct {
+	Name string // in lower case, as untrusted as the list
+}
+
+func (*UnknownPortsError) Error() string {
+	return "not a port, a range, a group (dns, top100, all) or a known service"
 }
 
 // portList is a list of ports on its way in.
@@ -147,14 +157,14 @@ func parseSpan(text string) (span, error) {
 		return span{0, maxPort}, nil
 	}
 	first, second, isRange := strings.Cut(text, "-")
-	from, err := parsePort(first)
+	from, err := parsePort(first, text)
 	if err != nil {
 		return span{}, err
 	}
 	if !isRange {
 		return span{from, from}, nil
 	}
-	to, err := parsePort(second)
+	to, err := parsePort(second, text)
 	if err != nil {
 		return span{}, err
 	}
@@ -164,10 +174,11 @@ func parseSpan(text string) (span, error) {
 	return span{from, to}, nil
 }
 
-func parsePort(text string) (uint16, error) {
+// parsePort reads one number of a part.
+func parsePort(text, part string) (uint16, error) {
 	text = strings.TrimSpace(text)
 	if !isDigits(text) {
-		return 0, errors.New("not a port, a range, a group (dns, top100, all) or a known service")
+		return 0, &UnknownPortsError{Name: part}
 	}
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {

@@ -1,6 +1,14 @@
 package netset
 
-import "reconshield/internal/exposure"
+import (
+	"iter"
+	"maps"
+
+	"reconshield/internal/exposure"
+)
+
+// Services yields every name that ServicePorts knows, in no order.
+func Services() iter.Seq[string] { return maps.Keys(services) }
 
 // ServicePorts gives the ports of the services that people name most, under
 // their usual names in lower case. It is a Names: short, for command lines;

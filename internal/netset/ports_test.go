@@ -1,6 +1,7 @@
 package netset
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -211,6 +212,15 @@ func TestParsePortsNamed(t *testing.T) {
 	s, err := ParsePortsNamed("U:house,dns/udp", names)
 	if err != nil || s.String() != "U:8-9,52-54,853,5300,5353,8053" {
 		t.Errorf("ports = %s, %v", s, err)
+	}
+	_, err = ParsePortsNamed("53,T:Huose", names)
+	if unknown, ok := errors.AsType[*UnknownPortsError](err); !ok || unknown.Name != "huose" {
+		t.Errorf("error = %v", err)
+	}
+	for name := range Services() {
+		if _, err := ParsePorts(name); err != nil {
+			t.Errorf("a service cannot be named: %v", err)
+		}
 	}
 	for _, names := range []Names{names, nil} {
 		if s, err := ParsePortsNamed("ssh", names); err == nil {
