@@ -51,6 +51,18 @@ type Asset struct {
 // PortState is an Observation as the report shows it.
 type PortState struct {
 	Observation
+	Meaning *Meaning // of an open port; nil for others
+}
+
+// Meaning is what is known of a port's number, whatever was measured of it.
+type Meaning struct {
+	Name       string   `json:"name"`                 // of the service that usually listens; empty for none
+	Title      string   `json:"title"`                // in full, or that the port is unassigned
+	Reach      string   `json:"reach,omitempty"`      // from where a well-kept network lets it be reached
+	Abuse      string   `json:"abuse,omitempty"`      // what an exposed one is used for
+	Threats    []string `json:"threats,omitempty"`    // malicious software on record for the port, the documented first
+	Techniques []string `json:"techniques,omitempty"` // of ATT&CK
+	More       string   `json:"more"`                 // the command that tells all
 }
 
 // Quiet is a prefix of addresses without an open port that get no entry of
@@ -71,7 +83,7 @@ type Gap struct {
 }
 
 // MarshalJSON gives the stable names of a port in the report:
-// {port, transport, state, reason, rtt_ms, attempts, labels, service, time}.
+// {port, transport, state, reason, rtt_ms, attempts, labels, service, meaning, time}.
 func (p PortState) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Port      uint16    `json:"port"`
@@ -83,8 +95,9 @@ func (p PortState) MarshalJSON() ([]byte, error) {
 		Labels    []Label   `json:"labels,omitempty"`
 		Detail    string    `json:"detail,omitempty"`
 		Service   *Service  `json:"service,omitempty"`
+		Meaning   *Meaning  `json:"meaning,omitempty"`
 		Time      time.Time `json:"time"`
-	}{p.Port, p.Transport, p.State, p.Reason, milliseconds(p.RTT), p.Attempts, p.Labels, p.Detail, p.Service, p.At})
+	}{p.Port, p.Transport, p.State, p.Reason, milliseconds(p.RTT), p.Attempts, p.Labels, p.Detail, p.Service, p.Meaning, p.At})
 }
 
 func milliseconds(d time.Duration) *float64 {

@@ -78,7 +78,7 @@ func TestPortStateJSON(t *testing.T) {
 		{"silence has no round-trip time", Observation{Target: target, State: OpenFiltered, Reason: ReasonTimeout, Attempts: 3, At: at}, `{"port":53,"transport":"udp","state":"open|filtered","reason":"timeout","rtt_ms":null,"attempts":3,"time":"2026-01-02T03:04:05Z"}`},
 	}
 	for _, tt := range tests {
-		got, err := json.Marshal(PortState{tt.in})
+		got, err := json.Marshal(PortState{Observation: tt.in})
 		if err != nil {
 			t.Fatal(err)
 		}

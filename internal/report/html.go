@@ -73,6 +73,7 @@ func pageFuncs() template.FuncMap {
 		"ports":        func(a exposure.Asset) rowsAndRest { rows, rest := splitPorts(a, false); return rowsAndRest{rows, rest} },
 		"label":        labelWords,
 		"labelMeaning": labelMeaning,
+		"meaning":      meaningText,
 		"software":     software,
 		"rtt":          rtt,
 		"where":        func(f exposure.Finding) string { return where(f, "·") },

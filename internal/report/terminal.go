@@ -173,9 +173,11 @@ func (p *page) asset(a exposure.Asset) {
 		p.blank()
 	}
 	p.ports(a)
-	for _, f := range a.Findings {
+	shown, rest := p.versionsFirst(a.Findings)
+	for _, f := range shown {
 		p.finding(f)
 	}
+	p.moreVersions(rest)
 	p.closeIt(a)
 	p.verdicts(a)
 }

@@ -29,7 +29,12 @@ func (p *page) ports(a exposure.Asset) {
 		return
 	}
 	if len(rows) > 0 {
-		p.table(p.portColumns(rows), func(row int) { p.underPort(rows[row]) })
+		p.table(p.portColumns(rows), func(row int) {
+			p.underPort(rows[row])
+			if row == len(rows)-1 || rows[row+1].Port != rows[row].Port {
+				p.meaning(rows[row].Meaning)
+			}
+		})
 	}
 	p.legend(a, rows)
 	for _, g := range groups {
@@ -173,6 +178,41 @@ func (p *page) underPort(r exposure.PortState) {
 	if r.Service.CPE != "" {
 		p.para(indent, p.Faint, Sanitize(r.Service.CPE))
 	}
+}
+
+// meaning says, below the rows of a port, what its number stands for.
+func (p *page) meaning(m *exposure.Meaning) {
+	if m != nil {
+		p.para(4, p.Faint, meaningText(m)+". More: "+m.More)
+	}
+}
+
+// meaningText is what is known of a port's number in a few sentences.
+func meaningText(m *exposure.Meaning) string {
+	text := m.Title
+	switch m.Reach {
+	case "internet":
+		text += "; public only where it is served on purpose"
+	case "vpn":
+		text += "; belongs behind a VPN"
+	case "lan":
+		text += "; belongs inside one network"
+	case "host":
+		text += "; belongs on loopback"
+	case "nobody":
+		text += "; ought not to run"
+	}
+	if m.Abuse != "" {
+		text += ". Abuse: " + strings.TrimSuffix(m.Abuse, ".")
+	}
+	const shown = 4
+	if n := len(m.Threats); n > 0 {
+		text += ". On record: " + strings.Join(m.Threats[:min(n, shown)], ", ")
+		if n > shown {
+			text += " and others"
+		}
+	}
+	return Sanitize(text)
 }
 
 func bannerLimit(p *page) int {

@@ -51,8 +51,8 @@ func TestRowAllocations(t *testing.T) {
 		most  float64
 		write func()
 	}{
-		"jsonl": {1, func() { buf = jsonLines{}.row(buf[:0], o) }},
-		"csv":   {2, func() { buf = csvLines{}.row(buf[:0], o) }},
+		"jsonl": {1, func() { buf = jsonLines{(&Options{Registered: registry}).encoder()}.row(buf[:0], o) }},
+		"csv":   {2, func() { buf = csvLines{registry}.row(buf[:0], o) }},
 	} {
 		if got := testing.AllocsPerRun(100, c.write); got > c.most {
 			t.Errorf("%s: %.0f allocations a row, at most %.0f", name, got, c.most)

@@ -10,17 +10,19 @@ import (
 
 // csvLines writes a header and one row a verdict. There is no summary: what
 // reads CSV takes every line for a row.
-type csvLines struct{}
+type csvLines struct {
+	registered func(uint16, exposure.Transport) string
+}
 
 // head names the columns; a reader may rely on names and order. The last one
 // holds free text, because padding adds blanks to it.
 func (csvLines) head() []byte {
 	return []byte("address,port,transport,state,reason,rtt_ms,time,attempts,labels," +
-		"protocol,software,version,cpe,banner,vantage,detail\n")
+		"protocol,software,version,cpe,banner,vantage,registered,detail\n")
 }
 
-func (csvLines) row(b []byte, o exposure.Observation) []byte {
-	return append(appendFitting(b, o, appendCSV), '\n')
+func (f csvLines) row(b []byte, o exposure.Observation) []byte {
+	return append(appendFitting(b, o, f.append), '\n')
 }
 
 func (csvLines) end(b []byte, _ Summary) []byte { return b }
@@ -38,7 +40,7 @@ func (csvLines) pad(page []byte, n int) []byte {
 	return padLine(page, n)
 }
 
-func appendCSV(b []byte, o exposure.Observation) []byte {
+func (f csvLines) append(b []byte, o exposure.Observation) []byte {
 	b = append(appendCell(b, o.Addr.String()), ',')
 	b = append(strconv.AppendUint(b, uint64(o.Port), 10), ',')
 	b = append(appendCell(b, string(o.Transport)), ',')
@@ -58,7 +60,7 @@ func appendCSV(b []byte, o exposure.Observation) []byte {
 	if o.Service != nil {
 		s = *o.Service
 	}
-	for _, text := range []string{s.Protocol, softwareName(s), s.Version, s.CPE, s.Banner, o.Vantage} {
+	for _, text := range []string{s.Protocol, softwareName(s), s.Version, s.CPE, s.Banner, o.Vantage, registered(f.registered, o)} {
 		b = append(appendCell(b, text), ',')
 	}
 	return appendCell(b, o.Detail)

@@ -77,7 +77,7 @@ func cut(text string, limit int) string {
 }
 
 // appendFitting appends what encode makes of the row, shortened until it fits.
-func appendFitting(b []byte, o exposure.Observation, encode func([]byte, exposure.Observation) []byte) []byte {
+func appendFitting(b []byte, o exposure.Observation, encode encoder) []byte {
 	start := len(b)
 	for step := 0; ; step++ {
 		row, last := shortened(o, step)
@@ -92,8 +92,8 @@ func appendFitting(b []byte, o exposure.Observation, encode func([]byte, exposur
 }
 
 // appendPort appends a verdict as one JSON object. names are at most eight,
-// those of the address.
-func appendPort(b []byte, o exposure.Observation, names []string) []byte {
+// those of the address; service is what the port is registered for.
+func appendPort(b []byte, o exposure.Observation, names []string, service string) []byte {
 	b = append(b, `{"type":"port","address":`...)
 	b = appendAddr(b, o.Addr)
 	b = append(b, `,"port":`...)
@@ -130,6 +130,10 @@ func appendPort(b []byte, o exposure.Observation, names []string) []byte {
 	if o.Detail != "" {
 		b = append(b, `,"detail":`...)
 		b = appendString(b, o.Detail)
+	}
+	if service != "" {
+		b = append(b, `,"registered":`...)
+		b = appendString(b, service)
 	}
 	if o.Service != nil {
 		b = append(b, `,"service":`...)

@@ -248,6 +248,20 @@ func TestSQLiteOfAnotherVersion(t *testing.T) {
 	}
 }
 
+// TestSQLiteOfVersion1: a file of an earlier release is continued.
+func TestSQLiteOfVersion1(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	file(t, SQLite, path, sampleRows()[:2], sampleOptions(), nil)
+	exec1(t, path, "ALTER TABLE port DROP COLUMN registered; PRAGMA user_version=1")
+	opts := sampleOptions()
+	opts.Continue = true
+	file(t, SQLite, path, sampleRows()[2:], opts, nil)
+	text := dump(t, path)
+	if !strings.Contains(text, `user_version="2"`) || strings.Count(text, `registered="`) != 3 || strings.Count(text, `address_key="`) != len(sampleRows()) {
+		t.Errorf("the file holds\n%s", text)
+	}
+}
+
 // TestWithoutReplacing: where no second file can stand beside the first, the
 // document is closed in place. A name that leaves no room for a longer one
 // makes it so.

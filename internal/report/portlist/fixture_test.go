@@ -84,7 +84,23 @@ func sampleOptions() Options {
 			}
 			return nil
 		},
+		Registered: registry,
 	}
+}
+
+// registry names some ports, as the registry does.
+func registry(port uint16, t exposure.Transport) string {
+	switch {
+	case port == 53:
+		return "domain"
+	case port == 161 && t == exposure.UDP:
+		return "snmp"
+	case port == 8080:
+		return "http-alt"
+	case port == 443:
+		return "https"
+	}
+	return ""
 }
 
 // written gives what a stream gets.

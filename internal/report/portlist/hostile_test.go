@@ -33,6 +33,7 @@ func poisoned(s string) ([]exposure.Observation, Options, Summary) {
 	opts := sampleOptions()
 	opts.Tool, opts.Version, opts.Args, opts.Mode, opts.TCP, opts.Scope = s, s, []string{s, s}, s, s, []string{s}
 	opts.Names = func(netip.Addr) []string { return []string{s, s, s} }
+	opts.Registered = func(uint16, exposure.Transport) string { return s }
 	summary := sampleSummary()
 	summary.Notes, summary.Mode, summary.Shard, summary.Scope = []string{s, s}, s, s, []string{s}
 	summary.States[exposure.State(s)] = 1
@@ -81,8 +82,8 @@ func TestRowFitsPage(t *testing.T) {
 		rows, opts, _ := poisoned(s)
 		for _, o := range rows {
 			for name, encoded := range map[string][]byte{
-				"jsonl": jsonLines{opts.Names}.row(nil, o), "json": jsonDocument{opts.Names}.row(nil, o, false),
-				"csv": csvLines{}.row(nil, o), "xml": newXMLDocument(opts).row(nil, o, false),
+				"jsonl": jsonLines{opts.encoder()}.row(nil, o), "json": jsonDocument{opts.encoder()}.row(nil, o, false),
+				"csv": csvLines{opts.Registered}.row(nil, o), "xml": newXMLDocument(opts).row(nil, o, false),
 			} {
 				if len(encoded) > pageSize || bytes.Count(encoded, []byte("\n")) != 1 {
 					t.Errorf("%s: a row of %d bytes, %d lines", name, len(encoded), bytes.Count(encoded, []byte("\n")))

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"io"
-	"net/netip"
 
 	"reconshield/internal/exposure"
 )
@@ -12,7 +11,7 @@ import (
 // jsonDocument writes {"ports":[…],"summary":{…}}, one verdict a line, with
 // the objects of JSON Lines. The summary of a run that was cut off is null.
 type jsonDocument struct {
-	names func(netip.Addr) []string
+	encode encoder
 }
 
 func (jsonDocument) head() []byte { return []byte("{\"ports\":[\n") }
@@ -21,7 +20,7 @@ func (f jsonDocument) row(b []byte, o exposure.Observation, first bool) []byte {
 	if !first {
 		b = append(b, ',')
 	}
-	return append(appendFitting(b, o, portEncoder(f.names)), '\n')
+	return append(appendFitting(b, o, f.encode), '\n')
 }
 
 func (jsonDocument) tail() []byte { return []byte("],\"summary\":null}\n") }

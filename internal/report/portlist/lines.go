@@ -69,13 +69,13 @@ func (l *lines) close() error { return errors.Join(l.pager.settle(), l.pager.out
 
 // jsonLines writes one object a line.
 type jsonLines struct {
-	names func(netip.Addr) []string
+	encode encoder
 }
 
 func (jsonLines) head() []byte { return nil }
 
 func (f jsonLines) row(b []byte, o exposure.Observation) []byte {
-	return append(appendFitting(b, o, portEncoder(f.names)), '\n')
+	return append(appendFitting(b, o, f.encode), '\n')
 }
 
 func (jsonLines) end(b []byte, s Summary) []byte { return append(appendSummary(b, s), '\n') }
@@ -86,11 +86,15 @@ func (jsonLines) isEnd(line []byte) bool { return bytes.HasPrefix(line, []byte(`
 
 func (jsonLines) mark() []byte { return []byte(`{"type":"`) }
 
-// portEncoder encodes rows with the names of their addresses, of which few and
-// short ones are shown: names come from a network as well.
-func portEncoder(names func(netip.Addr) []string) func([]byte, exposure.Observation) []byte {
+// encoder appends one row.
+type encoder func(b []byte, o exposure.Observation) []byte
+
+// encoder encodes rows as JSON with the names of their addresses, of which few
+// and short ones are shown: names come from a network as well.
+func (o *Options) encoder() encoder {
+	names, ports := o.Names, o.Registered
 	return func(b []byte, o exposure.Observation) []byte {
-		return appendPort(b, o, knownNames(names, o.Addr))
+		return appendPort(b, o, knownNames(names, o.Addr), registered(ports, o))
 	}
 }
 

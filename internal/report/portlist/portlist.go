@@ -82,6 +82,10 @@ type Options struct {
 	Continue bool
 	// Names gives the names of an address; nil when none are known.
 	Names func(netip.Addr) []string
+	// Registered gives the name that a port is registered under over a transport,
+	// "" for none; it says nothing of what listens. It must be safe for
+	// concurrent use. Nil knows no name.
+	Registered func(port uint16, t exposure.Transport) string
 
 	Tool    string   // "reconshield"
 	Version string   // of the tool
@@ -91,6 +95,15 @@ type Options struct {
 	Scope   []string // the expressions given
 	TCP     string   // the ports measured, as "1-1024,8080"; "" for none
 	UDP     string
+}
+
+// registered bounds the name of a port, which may come from a file.
+func registered(names func(uint16, exposure.Transport) string, o exposure.Observation) string {
+	const longest = 64
+	if names == nil {
+		return ""
+	}
+	return cut(names(o.Port, o.Transport), longest)
 }
 
 // backend is one format. Its methods are called by one goroutine only, rows
@@ -143,11 +156,11 @@ func newBackend(format Format, out *output, opts Options) (backend, error) {
 	case Table:
 		return newTable(out, opts)
 	case JSONL:
-		return newLines(out, jsonLines{opts.Names})
+		return newLines(out, jsonLines{opts.encoder()})
 	case CSV:
-		return newLines(out, csvLines{})
+		return newLines(out, csvLines{opts.Registered})
 	case JSON:
-		return newDocument(out, jsonDocument{opts.Names})
+		return newDocument(out, jsonDocument{opts.encoder()})
 	case XML:
 		return newDocument(out, newXMLDocument(opts))
 	case SQLite:

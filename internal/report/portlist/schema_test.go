@@ -83,7 +83,7 @@ func TestSchemas(t *testing.T) {
 
 // TestRowOrder: rows begin with the members of the contract, in its order.
 func TestRowOrder(t *testing.T) {
-	got := string(appendPort(nil, sampleRows()[0], nil))
+	got := string(appendPort(nil, sampleRows()[0], nil, ""))
 	want := `{"type":"port","address":"192.0.2.10","port":443,"transport":"tcp","state":"open","reason":"syn-ack","rtt_ms":0.4,"time":"`
 	if !strings.HasPrefix(got, want) {
 		t.Errorf("%s\nshould begin with\n%s", got, want)
@@ -91,7 +91,7 @@ func TestRowOrder(t *testing.T) {
 	var service exposure.Service
 	full := sampleRows()[3]
 	var back struct{ Service *exposure.Service }
-	if err := json.Unmarshal(appendPort(nil, full, nil), &back); err != nil {
+	if err := json.Unmarshal(appendPort(nil, full, nil, ""), &back); err != nil {
 		t.Fatal(err)
 	}
 	service = *full.Service

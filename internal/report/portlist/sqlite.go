@@ -16,7 +16,7 @@ import (
 )
 
 // databaseVersion is the user_version of the files, raised with the schema.
-const databaseVersion = 1
+const databaseVersion = 2
 
 // schemaSQL is described in docs/scan-output.md.
 const schemaSQL = `
@@ -57,9 +57,13 @@ CREATE TABLE port (
   cpe         TEXT,
   banner      TEXT,
   service     TEXT CHECK (service IS NULL OR json_valid(service)),
+  registered  TEXT,
   PRIMARY KEY (address_key, port, transport)
 ) WITHOUT ROWID;
 `
+
+// upgradeSQL makes a file of version 1 one of version 2.
+const upgradeSQL = `BEGIN; ALTER TABLE port ADD COLUMN registered TEXT; PRAGMA user_version=2; COMMIT`
 
 // indexSQL runs at the end: an index that is kept while rows come in any order
 // costs more than they do.
@@ -67,8 +71,8 @@ const indexSQL = `CREATE INDEX IF NOT EXISTS port_by_number ON port (port, trans
 
 const insertSQL = `INSERT OR REPLACE INTO port (
   address_key, port, transport, scan, address, state, reason, rtt_ms, time, attempts,
-  labels, detail, vantage, protocol, software, version, cpe, banner, service
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  labels, detail, vantage, protocol, software, version, cpe, banner, service, registered
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // insertMany rows go into one statement, which costs a third of so many.
 const insertMany = 64
@@ -135,6 +139,10 @@ func (d *database) begin(ctx context.Context) error {
 	}
 	switch version {
 	case databaseVersion:
+	case 1:
+		if _, err := d.conn.ExecContext(ctx, upgradeSQL); err != nil {
+			return err
+		}
 	case 0:
 		create := fmt.Sprintf("BEGIN; %s PRAGMA user_version=%d; COMMIT", schemaSQL, databaseVersion)
 		if _, err := d.conn.ExecContext(ctx, create); err != nil {
@@ -208,14 +216,15 @@ func (d *database) bind(o exposure.Observation) {
 	d.args = append(d.args, key[:], int64(o.Port), string(o.Transport), d.scan, o.Addr.String(),
 		string(o.State), string(o.Reason), rtt, string(appendTime(nil, o.At)), attempts,
 		labels, nullable(o.Detail), nullable(o.Vantage))
+	known := nullable(registered(d.opts.Registered, o))
 	if o.Service == nil {
-		d.args = append(d.args, nil, nil, nil, nil, nil, nil)
+		d.args = append(d.args, nil, nil, nil, nil, nil, nil, known)
 		return
 	}
 	s := *o.Service
 	service = string(appendValue(nil, s))
 	d.args = append(d.args, nullable(s.Protocol), nullable(softwareName(s)), nullable(s.Version),
-		nullable(s.CPE), nullable(s.Banner), service)
+		nullable(s.CPE), nullable(s.Banner), service, known)
 }
 
 func nullable(s string) any {

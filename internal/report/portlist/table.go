@@ -26,6 +26,7 @@ type table struct {
 	out   *output
 	width int
 	names func(netip.Addr) []string
+	ports func(uint16, exposure.Transport) string
 
 	begun bool
 	count int
@@ -50,7 +51,8 @@ func newTable(out *output, opts Options) (*table, error) {
 	}
 	width = max(width, minWidth)
 	return &table{
-		style: newStyle(opts.Color, opts.ASCII), out: out, width: width, names: opts.Names, columns: newColumns(width),
+		style: newStyle(opts.Color, opts.ASCII), out: out, width: width, names: opts.Names, ports: opts.Registered,
+		columns: newColumns(width),
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package portlist
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,12 +78,14 @@ func (t *table) header() {
 	if t.rtt {
 		line = append(line, cell{text: "RTT", width: rttWidth, right: true})
 	}
-	last := cell{text: "DETAILS"}
+	rest := []cell{{text: "DETAILS"}}
 	if t.width >= defaultWidth {
-		last.text = "REASON"
+		rest = []cell{{text: "REASON", width: reasonWidth}, {text: "SERVICE"}}
 	}
-	if taken(line)+between+last.columns() <= t.width {
-		line = append(line, last)
+	for _, c := range rest {
+		if taken(line)+between+c.columns() <= t.width {
+			line = append(line, c)
+		}
 	}
 	t.line(line...)
 	header := strings.TrimRight(t.buf.String(), "\n")
@@ -91,7 +94,8 @@ func (t *table) header() {
 }
 
 // row writes a verdict. What says how far to trust it and what listens stands
-// on a second line when the first has no room; the rest is left out then.
+// on a second line when the first has no room; the rest is left out then, what
+// the port is registered for first.
 func (t *table) row(o exposure.Observation) {
 	sign, color := t.style.state(o.State)
 	addr := "  " + addrText(o.Addr)
@@ -125,6 +129,13 @@ func (t *table) row(o exposure.Observation) {
 // what below it, and what may be left out.
 func (t *table) divide(o exposure.Observation, room int) (here, below, prose []cell) {
 	reason, telling, prose := t.reason(o), t.telling(o), t.prose(o)
+	known := slices.Concat(t.registered(o), telling)
+	if all := slices.Concat(reason, known); taken(all) <= room {
+		return all, nil, prose
+	}
+	if o.State == exposure.Open && t.width < defaultWidth && taken(known) <= room {
+		return known, nil, prose // an open port has next to always the same reason
+	}
 	all := append(reason, telling...)
 	if taken(all) <= room {
 		return all, nil, prose
@@ -172,6 +183,16 @@ func (t *table) reason(o exposure.Observation) []cell {
 		width = reasonWidth
 	}
 	return []cell{{text: report.Sanitize(string(o.Reason)), paint: t.faint, width: width}}
+}
+
+// registered is what the port is registered for, with a mark of doubt; nothing
+// when it is known what listens.
+func (t *table) registered(o exposure.Observation) []cell {
+	name := registered(t.ports, o)
+	if name == "" || o.Service != nil {
+		return nil
+	}
+	return []cell{{text: ansi.Truncate(report.Sanitize(name), mostProtocol, t.more) + "?", paint: t.faint, width: serviceWidth}}
 }
 
 // telling is what listens, and how far to trust it.

@@ -29,7 +29,11 @@ func wideRows() [][]exposure.Observation {
 func TestTableWidths(t *testing.T) {
 	for width := minWidth; width <= 220; width++ {
 		var shown strings.Builder
-		w, err := newTable(&output{w: &shown}, Options{Width: width})
+		opts := Options{Width: width}
+		if width%4 < 2 {
+			opts.Registered = registry
+		}
+		w, err := newTable(&output{w: &shown}, opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +75,7 @@ func TestTableWidths(t *testing.T) {
 func TestTableNarrow(t *testing.T) {
 	for _, width := range []int{60, 80, 120, 200} {
 		var shown strings.Builder
-		w, err := newTable(&output{w: &shown}, Options{Width: width})
+		w, err := newTable(&output{w: &shown}, Options{Width: width, Registered: registry})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -95,7 +95,7 @@ func (d xmlDocument) row(b []byte, o exposure.Observation, _ bool) []byte {
 	return append(appendFitting(b, o, func(b []byte, o exposure.Observation) []byte {
 		h := xmlHost{addr: o.Addr, start: o.At.Unix(), end: o.At.Unix(), up: answered(o), reason: string(o.Reason)}
 		b = h.open(b, names)
-		b = appendXMLPort(b, o)
+		b = appendXMLPort(b, o, registered(d.opts.Registered, o))
 		return append(b, xmlHostEnd...)
 	}), '\n')
 }
@@ -145,7 +145,9 @@ func (h xmlHost) open(b []byte, names []string) []byte {
 	return append(b, "</hostnames><ports>"...)
 }
 
-func appendXMLPort(b []byte, o exposure.Observation) []byte {
+// appendXMLPort appends a port, with the name that it is registered under where
+// nothing proved what listens.
+func appendXMLPort(b []byte, o exposure.Observation, name string) []byte {
 	state := string(o.State)
 	if o.State == exposure.Unmeasured {
 		state = "unknown" // the format's word
@@ -173,6 +175,10 @@ func appendXMLPort(b []byte, o exposure.Observation) []byte {
 			b = append(append(append(b, "<cpe>"...), xmlText(s.CPE)...), "</cpe>"...)
 		}
 		b = append(b, "</service>"...)
+	} else if name != "" {
+		b = append(b, "<service"...)
+		b = appendAttr(b, "name", name)
+		b = append(b, ` method="table" conf="3"/>`...)
 	}
 	return append(b, "</port>"...)
 }
