@@ -44,7 +44,8 @@ func layers() map[string]layer {
 
 		"dnscheck": engines, "identify": engines, "monitor": engines, "scan": engines, "traffic": engines,
 
-		"alert": adapters, "capture": adapters, "collector": adapters, "dial": adapters, "fleet": adapters,
+		"alert": adapters, "capture": adapters, "collector": adapters, "dial": adapters, "feeds": adapters,
+		"fleet":   adapters,
 		"rawsock": adapters, "rehearse": adapters, "route": adapters, "store": adapters,
 
 		"report": surfaces, "web": surfaces,
@@ -136,6 +137,9 @@ func place(path string) (family string, l layer, ok bool) {
 	}
 	family, _, _ = strings.Cut(rest, "/")
 	l, ok = layers()[family]
+	if strings.HasSuffix(rest, "/gen") {
+		l = command // go generate runs it; nothing imports it
+	}
 	return family, l, ok
 }
 

@@ -60,7 +60,7 @@ func (f *assessFlags) register(cmd *cobra.Command) {
 	flags.StringSliceVar(&o.TargetFiles, "targets-from", nil, "read targets from `FILE`, one a line (- is standard input)")
 	flags.StringSliceVar(&o.Exclude, "exclude", nil, "never send to these `TARGETS`")
 	flags.Uint64Var(&o.MaxAddrs, "max-addresses", 0, "refuse scopes of more addresses than this `N` (default 65536)")
-	flags.StringVar(&o.Ports, "ports", "dns", "ports: 53, 1-1024, T:53,U:53, dns, all")
+	flags.StringVar(&o.Ports, "ports", "dns", "ports: 53, 1-1024, T:53,U:53, dns, all, ssh")
 	flags.StringVar(&o.Profile, "profile", "standard", "what the checks may send: safe, standard or intrusive")
 	flags.StringSliceVar(&o.Only, "check", nil, "run only these `IDS`, opt-in ones included")
 	flags.StringSliceVar(&o.Skip, "skip", nil, "do not run these `IDS`")
@@ -154,6 +154,7 @@ func assess(cmd *cobra.Command, f assessFlags) (*exposure.Assessment, error) {
 	progress := progressOn(cmd.ErrOrStderr(), f.quiet)
 	defer progress.Close()
 	f.app.Progress = progress
+	f.app.Reference = reference(cmd)
 	run, err := app.New(cmd.Context(), f.app)
 	if err != nil {
 		return nil, err

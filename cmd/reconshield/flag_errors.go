@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"reconshield/internal/app"
 	"reconshield/internal/dnscheck"
 	"reconshield/internal/netset"
 )
@@ -24,8 +25,14 @@ func flagError(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 }
 
+// allowedValues is the annotation of a flag that says itself what it takes.
+const allowedValues = "allowed values"
+
 // allowed is what a flag takes: by what it is, or by the kind of its value.
 func allowed(f *pflag.Flag) string {
+	if own := f.Annotations[allowedValues]; len(own) > 0 {
+		return own[0]
+	}
 	switch f.Name {
 	case "rate", "max-rate-per-host", "max-rate-per-network":
 		if f.Value.Type() == "int" {
@@ -71,7 +78,7 @@ func flagged(flag, word string, err error) error {
 // readable reports what is wrong with the values of flags which are otherwise
 // read where it is not known any more what they came from.
 func readable(ports string, exclude []string) error {
-	if _, err := netset.ParsePorts(ports); err != nil {
+	if _, err := app.ParsePorts(ports); err != nil {
 		return flagged("--ports", "ports", err)
 	}
 	_, err := netset.ParseExclusions(exclude)

@@ -17,6 +17,7 @@ func TestMain(m *testing.M) {
 type inLab struct{ *testing.M }
 
 func (l inLab) Run() int {
+	withoutUpdates()
 	lab.Main(l.M)
 	return 0
 }

@@ -9,5 +9,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	withoutUpdates()
 	testscript.Main(m, map[string]func(){"reconshield": main})
 }

@@ -52,8 +52,12 @@ of --targets-from may also be an earlier result of this program in JSON or
 JSON Lines: the addresses with something open.
 
 PORTS are numbers and ranges (53, 1-1024), over one transport (T:80,U:53 or
-53/udp), groups (dns, top20, top100, all) and services (ssh, https), with commas
-between them. A number without a transport means TCP and UDP.
+53/udp), groups (dns, top20, top100, all) and services by any usual or registered
+name (ssh, U:snmp, ms-wbt-server), with commas between them. A number without a
+transport means TCP and UDP.
+
+A service with a question mark is only what the port is registered for; --service
+finds out what listens.
 
 Raw mode sends packets of its own making (Linux, root or cap_net_raw). Connect
 mode uses ordinary sockets and needs no privileges. Auto takes raw mode where it
@@ -141,6 +145,7 @@ func runScan(cmd *cobra.Command, f scanFlags) error {
 		return err
 	}
 	defer stats.abandon()
+	f.app.Atlas = registry(cmd)
 	s, err := app.NewScan(cmd.Context(), f.app)
 	if err != nil {
 		return err

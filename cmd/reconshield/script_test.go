@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -20,6 +22,13 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// withoutUpdates keeps the feeds that this user may have updated out of tests.
+func withoutUpdates() {
+	if err := os.Setenv("XDG_DATA_HOME", filepath.Join(os.TempDir(), "reconshield-no-updates")); err != nil {
+		panic(err)
+	}
 }
 
 // exits CODE COMMAND ... runs a command and demands its exit code.

@@ -32,6 +32,7 @@ type App struct {
 	dialer     *dial.Dialer
 	identifier *identify.Identifier
 	limiter    *rate.Limiter
+	reference  *Reference
 	advisor    intel.Advisor
 	payloads   *payload.Table
 }
@@ -43,7 +44,13 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{plan: p, advisor: intel.None{}, payloads: payload.New()}
+	a := &App{plan: p, advisor: p.opts.Advisor, reference: p.opts.Reference, payloads: payload.New()}
+	if a.reference == nil {
+		a.reference = NewReference()
+	}
+	if a.advisor == nil {
+		a.advisor = a.reference.Knowledge.Vulnerabilities
+	}
 	a.limiter = rate.NewLimiter(rate.Limit(p.opts.Rate), max(1, p.opts.Rate/20))
 	a.dialer = dial.New(dial.Options{SourceIP: p.source, Interface: p.opts.Interface})
 	a.identifier = identify.New(a.dialer, a.dialer, recog.New(), identify.Options{Wait: a.limiter.Wait})
@@ -209,5 +216,8 @@ func (r *run) finish() {
 		} else {
 			r.quiet.add(h)
 		}
+	}
+	for i := range r.assets {
+		r.reference.explain(r.assets[i].Ports)
 	}
 }

@@ -23,7 +23,9 @@ func (a *App) gaps(out *exposure.Assessment, r *run) {
 		out.Unmeasured = append(out.Unmeasured, portGaps(asset)...)
 	}
 	out.Unmeasured = append(out.Unmeasured, a.checkGaps(out)...)
-	out.Unmeasured = append(out.Unmeasured, versionGap(out, a.advisor)...)
+	if a.versions {
+		out.Unmeasured = append(out.Unmeasured, versionGap(out, a.advisor)...)
+	}
 }
 
 // portGaps tells of the host's ports whose state is not certain.

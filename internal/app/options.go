@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"reconshield/internal/dnscheck"
 	"reconshield/internal/dnswire"
+	"reconshield/internal/intel"
 	"reconshield/internal/netset"
 	"reconshield/internal/nonce"
 )
@@ -45,6 +47,11 @@ type Options struct {
 	Vantage   string
 	Version   string
 
+	// Reference is what is known of ports and vulnerabilities; the embedded data
+	// when nil.
+	Reference *Reference
+	// Advisor knows the vulnerabilities of versions; the Reference when nil.
+	Advisor intel.Advisor
 	// Lookup resolves target names; the system's resolver when nil.
 	Lookup netset.Lookup
 	// LookupPTR gives the names of an address; the system's resolver when nil.
@@ -79,6 +86,7 @@ type plan struct {
 	ports    netset.PortSet
 	profile  dnscheck.Safety
 	checks   []dnscheck.Check
+	versions bool // whether versions are matched to vulnerabilities
 	zones    []string
 	nonces   *nonce.Zone
 	control  netip.Addr
@@ -171,7 +179,7 @@ func (p *plan) readTargets() error {
 	for _, w := range spec.Warnings {
 		p.warnings = append(p.warnings, w.String())
 	}
-	p.ports, err = netset.ParsePorts(p.opts.Ports)
+	p.ports, err = ParsePorts(p.opts.Ports)
 	return err
 }
 
@@ -195,8 +203,14 @@ func (p *plan) readChecks() error {
 	if p.profile.Rank() < 0 {
 		return fmt.Errorf("--profile %q: safe, standard or intrusive", p.opts.Profile)
 	}
+	if slices.Contains(p.opts.Only, versionCheck) {
+		return fmt.Errorf("--check %s: it sends nothing of its own; it is left out by --skip %[1]s only", versionCheck)
+	}
+	// It is no check of the catalogue, but findings name it as one.
+	skip := slices.DeleteFunc(slices.Clone(p.opts.Skip), func(id string) bool { return id == versionCheck })
+	p.versions = len(p.opts.Only) == 0 && len(skip) == len(p.opts.Skip) // whoever names checks wants these and no others
 	var err error
-	p.checks, err = dnscheck.Select(dnscheck.Catalogue(), p.profile, p.opts.Only, p.opts.Skip)
+	p.checks, err = dnscheck.Select(dnscheck.Catalogue(), p.profile, p.opts.Only, skip)
 	return err
 }
 

@@ -44,7 +44,9 @@ func (r *run) assess(ctx context.Context, h *host) exposure.Asset {
 		asset.Zones = append(asset.Zones, z.Name)
 	}
 	asset.Ports = h.ports()
-	matchVersions(&asset, r.advisor)
+	if r.versions {
+		matchVersions(&asset, r.advisor)
+	}
 	addFirewall(&asset)
 	return asset
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"reconshield/internal/atlas"
 	"reconshield/internal/dial"
 	"reconshield/internal/exposure"
 	"reconshield/internal/netset"
@@ -61,8 +62,17 @@ func NewScan(ctx context.Context, o ScanOptions) (*Scan, error) {
 func (s *Scan) Describe(o *portlist.Options) {
 	o.Tool, o.Version, o.Started = "reconshield", s.opts.Version, s.started
 	o.Mode, o.Scope = s.Mode(), s.given
-	o.Names = s.scope.Names
+	o.Names, o.Registered = s.scope.Names, s.registeredName
 	o.TCP, o.UDP = portNumbers(s.ports, exposure.TCP), portNumbers(s.ports, exposure.UDP)
+}
+
+// registeredName is what IANA calls a port.
+func (s *Scan) registeredName(port uint16, t exposure.Transport) string {
+	known := s.opts.Atlas
+	if known == nil {
+		known = atlas.Default()
+	}
+	return known.ServiceName(port, string(t))
 }
 
 // Mode is "raw" or "connect".

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 
+	"reconshield/internal/atlas"
 	"reconshield/internal/exposure"
 	"reconshield/internal/netset"
 	"reconshield/internal/scan"
@@ -51,6 +52,8 @@ type ScanOptions struct {
 	Resume          string // the checkpoint file; empty: none
 	Vantage         string
 	Version         string
+	// Atlas names ports in the outputs; the embedded one when nil.
+	Atlas *atlas.Atlas
 
 	// Lookup resolves names; the system's resolver when nil.
 	Lookup netset.Lookup
