@@ -59,7 +59,8 @@ func newPortSearchCommand(flags *portFlags) *cobra.Command {
 		Use:   "search WORDS",
 		Short: "Find ports by name, description or number",
 		Long: `It finds ports by the names of services, registered or not, and by the words
-of their descriptions, the best first. Slips of the keyboard are forgiven.`,
+of their descriptions, the best first. Slips of the keyboard are forgiven. The
+exit code is 1 when nothing is found.`,
 		Example: "reconshield port search \"remote desktop\"\nreconshield port search postgress --format json",
 		RunE: func(cmd *cobra.Command, words []string) error {
 			return searchPorts(cmd, cmd.OutOrStdout(), strings.Join(words, " "), flags)

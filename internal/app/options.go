@@ -203,11 +203,11 @@ func (p *plan) readChecks() error {
 	if p.profile.Rank() < 0 {
 		return fmt.Errorf("--profile %q: safe, standard or intrusive", p.opts.Profile)
 	}
-	if slices.Contains(p.opts.Only, versionCheck) {
-		return fmt.Errorf("--check %s: it sends nothing of its own; it is left out by --skip %[1]s only", versionCheck)
+	if slices.Contains(p.opts.Only, VersionCheck) {
+		return fmt.Errorf("--check %s: it sends nothing of its own; it is left out by --skip %[1]s only", VersionCheck)
 	}
 	// It is no check of the catalogue, but findings name it as one.
-	skip := slices.DeleteFunc(slices.Clone(p.opts.Skip), func(id string) bool { return id == versionCheck })
+	skip := slices.DeleteFunc(slices.Clone(p.opts.Skip), func(id string) bool { return id == VersionCheck })
 	p.versions = len(p.opts.Only) == 0 && len(skip) == len(p.opts.Skip) // whoever names checks wants these and no others
 	var err error
 	p.checks, err = dnscheck.Select(dnscheck.Catalogue(), p.profile, p.opts.Only, skip)

@@ -10,8 +10,8 @@ import (
 	"reconshield/internal/intel"
 )
 
-// versionCheck is the id of findings that rest on a version alone.
-const versionCheck = "VER-1"
+// VersionCheck is the id of findings that rest on a version alone.
+const VersionCheck = "VER-1"
 
 // matchVersions adds a finding for each known vulnerability that a version on
 // one of the asset's ports falls under, weighed by what the checks found. What
@@ -51,7 +51,7 @@ func addVersionFinding(asset *exposure.Asset, f exposure.Finding) {
 func advisoryFinding(p exposure.PortState, a intel.Advisory, seen circumstances) exposure.Finding {
 	severity, decided := seen.weigh(a)
 	f := exposure.Finding{
-		ID: versionCheck, Fingerprint: exposure.Fingerprint(versionCheck, p.Addr, p.Port, a.ID),
+		ID: VersionCheck, Fingerprint: exposure.Fingerprint(VersionCheck, p.Addr, p.Port, a.ID),
 		Severity: severity, Title: a.ID + ": " + a.Title, Subject: a.ID,
 		Summary: strings.Join(append([]string{fmt.Sprintf("%s falls under %s, %s.", softwareOf(p.Service), a.ID, scoreOf(a))}, decided...), " "),
 		Why:     "The version that the server shows is among those that the advisory names.",
@@ -125,7 +125,7 @@ func builtFinding(p exposure.PortState, found []intel.Advisory) exposure.Finding
 	}
 	builder := found[0].Builder
 	f := exposure.Finding{
-		ID: versionCheck, Fingerprint: exposure.Fingerprint(versionCheck, p.Addr, p.Port, subject),
+		ID: VersionCheck, Fingerprint: exposure.Fingerprint(VersionCheck, p.Addr, p.Port, subject),
 		Severity: severity, Title: fmt.Sprintf("The number stands for %s, which %s may have mended in its build", count(len(found), "known vulnerability", "known vulnerabilities"), builder), Subject: subject,
 		Summary: fmt.Sprintf("%s by its number falls under %s, but it was built by %s: %s. Gravest by score: %s.",
 			softwareOf(p.Service), count(len(found), "known vulnerability", "known vulnerabilities"), builder, caution(found[0]), gravest(found)),

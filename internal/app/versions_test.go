@@ -38,7 +38,7 @@ func TestVersionsBecomeFindings(t *testing.T) {
 		t.Fatalf("got %d findings, want one for both transports: %+v", len(asset.Findings), asset.Findings)
 	}
 	f := asset.Findings[0]
-	if f.ID != versionCheck || f.Subject != "CVE-2000-0001" || f.Severity != exposure.HighSev || len(f.Transports) != 2 {
+	if f.ID != VersionCheck || f.Subject != "CVE-2000-0001" || f.Severity != exposure.HighSev || len(f.Transports) != 2 {
 		t.Errorf("got %+v", f)
 	}
 }

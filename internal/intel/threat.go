@@ -5,7 +5,7 @@ package intel
 // that a family uses a port, a list of indicators that it was observed there.
 type Malware struct {
 	Name      string `json:"name"`
-	ID        string `json:"id,omitempty"`        // of ATT&CK: S0149, G0046; empty when it has none
+	ID        string `json:"id"`                  // of ATT&CK: S0149, G0046; empty when it has none
 	Role      string `json:"role"`                // c2, c2-proxy, knock-trigger, scan-target, observed, rule …
 	Transport string `json:"transport,omitempty"` // tcp or udp; empty when the source names none
 	Technique string `json:"technique,omitempty"` // of ATT&CK, when the source links one
