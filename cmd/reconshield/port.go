@@ -217,11 +217,10 @@ func portArray(w io.Writer, known *app.Reference, queries []app.PortQuery) error
 
 func portTable(w io.Writer, known *app.Reference, queries []app.PortQuery, color string) error {
 	table := portpage.NewTable(w, appearance(w, color))
-	err := eachPort(queries, func(port uint16, transport string) error {
+	return eachPort(queries, func(port uint16, transport string) error {
 		e := known.Entry(port, transport)
 		return table.Row(&e)
 	})
-	return cmp.Or(err, table.Close())
 }
 
 // portPages shows pages, through a pager when they are longer than the terminal.

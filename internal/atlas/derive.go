@@ -9,7 +9,7 @@ import (
 // derived is the text of a port about which nobody wrote. It says what the data
 // say and what follows for any port, and names no service of its own.
 func (e *Entry) derived() Sections {
-	s := Sections{
+	return Sections{
 		Understanding:      e.derivedUnderstanding(),
 		Security:           e.derivedSecurity(),
 		Defence:            e.derivedDefence(),
@@ -17,7 +17,6 @@ func (e *Entry) derived() Sections {
 		ThreatIntelligence: e.derivedThreats(),
 		Vulnerabilities:    e.derivedVulnerabilities(),
 	}
-	return s
 }
 
 // holders are the services that the registry names, each once.

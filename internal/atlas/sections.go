@@ -11,9 +11,11 @@ import (
 // sections gives the whole text: what was written, or what derives from the
 // data, and below it what the data add.
 func (e *Entry) sections() Sections {
-	text := e.derived()
+	var text Sections
 	if e.Note != nil {
 		text = e.Note.Sections
+	} else {
+		text = e.derived()
 	}
 	return Sections{
 		Understanding:      paragraphs(text.Understanding, e.registered(), e.classText(), e.uses(), e.seen()),

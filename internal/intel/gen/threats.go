@@ -2,11 +2,9 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,11 +84,14 @@ type attackRow struct {
 
 func attackRows(dir string, out *intel.ThreatData, rows map[uint16][]intel.Malware) error {
 	var file struct{ Rows []attackRow }
-	if err := read(dir, "attack-software-ports.json", &file); err != nil {
+	if err := readJSON(filepath.Join(dir, "attack-software-ports.json"), &file); err != nil {
 		return err
 	}
 	for _, r := range file.Rows {
 		out.Techniques[r.Technique] = r.Title
+		if _, known := out.Names[r.ID]; !known && r.Type != "campaign" {
+			out.Names[r.ID] = r.Name
+		}
 		if r.Role == "mention" {
 			continue
 		}
@@ -127,7 +128,7 @@ func observed(dir string, out *intel.ThreatData, rows map[uint16][]intel.Malware
 	var file struct {
 		Ports map[uint16][]sighting `json:"ports"`
 	}
-	if err := read(dir, "by-port.json", &file); err != nil {
+	if err := readJSON(filepath.Join(dir, "by-port.json"), &file); err != nil {
 		return err
 	}
 	for port, list := range file.Ports {
@@ -215,7 +216,7 @@ func servers(dir string, out *intel.ThreatData, rows map[uint16][]intel.Malware)
 			Servers  int    `json:"servers"`
 		} `json:"families"`
 	}
-	if err := read(dir, "carbonblack-c2-ports.json", &file); err != nil {
+	if err := readJSON(filepath.Join(dir, "carbonblack-c2-ports.json"), &file); err != nil {
 		return err
 	}
 	type key struct {
@@ -250,17 +251,8 @@ func servers(dir string, out *intel.ThreatData, rows map[uint16][]intel.Malware)
 // use DNS, proxies or unusual ports.
 func softwareNames(dir string, out *intel.ThreatData) error {
 	var named []struct{ ID, Name, Type string }
-	if err := read(dir, "attack-c2-technique-users.json", &named); err != nil {
+	if err := readJSON(filepath.Join(dir, "attack-c2-technique-users.json"), &named); err != nil {
 		return err
-	}
-	var file struct{ Rows []attackRow }
-	if err := read(dir, "attack-software-ports.json", &file); err != nil {
-		return err
-	}
-	for _, r := range file.Rows {
-		if r.Type != "campaign" {
-			out.Names[r.ID] = r.Name
-		}
 	}
 	for _, r := range named {
 		if r.Type != "campaign" {
@@ -272,16 +264,5 @@ func softwareNames(dir string, out *intel.ThreatData) error {
 
 // techniqueNames reads the names of the techniques that notes refer to.
 func techniqueNames(dir string, out *intel.ThreatData) error {
-	return read(dir, "techniques.json", &out.Techniques)
-}
-
-func read(dir, name string, into any) error {
-	text, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // a file of this repository
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	return readJSON(filepath.Join(dir, "techniques.json"), &out.Techniques)
 }

@@ -76,9 +76,6 @@ func (t *Table) Row(e *atlas.Entry) error {
 	return t.line(fmt.Sprint(e.Port), strings.Join(e.Transports(), ","), e.Name(), string(e.Class), about(e), e.Note != nil)
 }
 
-// Close ends the table.
-func (t *Table) Close() error { return nil }
-
 // about is a port in a few words, and how many threats are on record.
 func about(e *atlas.Entry) string {
 	text := e.About()
