@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reconshield/internal/lab"
 	"reconshield/internal/lab/pair"
 )
 
@@ -38,17 +39,6 @@ func speak(t *testing.T, p *pair.Pair, port int, serve func(net.Conn)) {
 	}()
 }
 
-// dribbles sends a piece now and then until the peer is gone, as an SSH tarpit.
-func dribbles(every time.Duration, greeting, piece string) func(net.Conn) {
-	return func(c net.Conn) {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for _, err := c.Write([]byte(greeting)); err == nil; _, err = c.Write([]byte(piece)) {
-			<-tick.C
-		}
-	}
-}
-
 // What stands behind a port is told the same by both modes and over both
 // versions of IP: services, tarpits of each kind, and what only shakes hands.
 func TestScanProof(t *testing.T) {
@@ -62,8 +52,8 @@ func TestScanProof(t *testing.T) {
 		2201: mute, // takes what is sent
 		2202: mute, // keeps a window of 0
 		2203: mute, // keeps a window of 10 bytes, and acknowledges nothing
-		2204: dribbles(600*time.Millisecond, "", "k2\r\n"),
-		2205: dribbles(300*time.Millisecond, "SSH-2.0-", "x"),
+		2204: lab.Dribble(600*time.Millisecond, "", "k2\r\n"),
+		2205: lab.Dribble(300*time.Millisecond, "SSH-2.0-", "x"),
 		2206: func(net.Conn) {}, // hangs up
 		2207: mute,              // never answers after the handshake
 	} {

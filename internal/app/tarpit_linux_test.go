@@ -44,17 +44,6 @@ func answer(l net.Listener, fn func(net.Conn)) {
 	}
 }
 
-// dribbles sends a piece now and then until the peer is gone, as an SSH tarpit.
-func dribbles(every time.Duration, greeting, piece string) func(net.Conn) {
-	return func(c net.Conn) {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for _, err := c.Write([]byte(greeting)); err == nil; _, err = c.Write([]byte(piece)) {
-			<-tick.C
-		}
-	}
-}
-
 // What only shakes hands is told apart by a whole assessment, over both
 // versions of IP, and shown in every form that shows ports.
 func TestAssessTellsTarpits(t *testing.T) {
@@ -70,8 +59,8 @@ func TestAssessTellsTarpits(t *testing.T) {
 			}
 		},
 		2201: mute, 2202: mute, 2203: mute, 2207: mute,
-		2204: dribbles(600*time.Millisecond, "", "k2\r\n"),
-		2205: dribbles(300*time.Millisecond, "SSH-2.0-", "x"),
+		2204: lab.Dribble(600*time.Millisecond, "", "k2\r\n"),
+		2205: lab.Dribble(300*time.Millisecond, "SSH-2.0-", "x"),
 		2206: func(net.Conn) {},
 	} {
 		serve(t, single, port, fn)
