@@ -1,0 +1,84 @@
+package firewall
+
+// Field is what a match looks at.
+type Field uint8
+
+// Fields. The values they take are in Match.Addrs, Numbers, Names or Tuples, as
+// said with each. Except for OrigDst and OrigDstPort, addresses and ports are
+// those the packet has where the rule stands, after destination NAT.
+//
+// A port field never matches a packet without ports, whatever Not says: only
+// TCP, UDP, SCTP, DCCP and UDP-Lite have them. A dialect adds the Protocol
+// match that its syntax implies ("tcp dport" implies protocol 6), and in tables
+// for both families the NFProto match that an address implies.
+const (
+	Src          Field = iota // Addrs
+	Dst                       // Addrs
+	OrigDst                   // Addrs: before destination NAT (ct original)
+	SrcPort                   // Numbers 0-65535
+	DstPort                   // Numbers
+	OrigDstPort               // Numbers
+	Protocol                  // Numbers 0-255: of the transport, after extension headers
+	NFProto                   // Numbers: 4 or 6
+	InInterface               // Names
+	OutInterface              // Names
+	State                     // Numbers: StateNew …, of connection tracking
+	Status                    // Numbers: StatusDNAT, StatusNone: whether destination NAT was done
+	DstLocal                  // nothing: Dst is an address of the host itself
+	ICMPType                  // Numbers: type<<8|code, of ICMP or ICMPv6 as the packet's family says
+	TCPFlags                  // Numbers 0-255: the values of the flags octet that match
+	Tuple                     // Tuples: any one of several conjunctions
+	Undecidable               // Why: cannot be known from the ruleset
+)
+
+// States of connection tracking, the values of field State.
+const (
+	StateNew Number = iota
+	StateEstablished
+	StateRelated
+	StateInvalid
+	StateUntracked
+)
+
+// Values of field Status.
+const (
+	StatusNone Number = iota
+	StatusDNAT
+)
+
+// Bits of the TCP flags octet (RFC 9293, section 3.1).
+const (
+	FIN Number = 1 << iota
+	SYN
+	RST
+	PSH
+	ACK
+	URG
+	ECE
+	CWR
+)
+
+// Match is one condition on a packet.
+type Match struct {
+	Field   Field
+	Not     bool
+	Addrs   Addrs
+	Numbers Numbers
+	Names   []string  // of interfaces; a closing "*" matches any rest, "*" alone every interface
+	Tuples  [][]Match // any of these conjunctions; Not holds for the whole
+	// Why tells of an Undecidable what cannot be known and why, in one line:
+	// "limit 5/second depends on traffic".
+	Why string
+}
+
+// FlagValues is the set of flag octets of which the bits of mask are exactly
+// those of want.
+func FlagValues(mask, want Number) Numbers {
+	var spans []Span[Number]
+	for v := range Number(256) {
+		if v&mask == want&mask {
+			spans = append(spans, Span[Number]{v, v})
+		}
+	}
+	return NewSet(spans...)
+}

@@ -1,0 +1,371 @@
+package firewall
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// stage is what is left of the chains of one hook when all of a header but its
+// ports and source is fixed.
+type stage struct {
+	h     header
+	base  *Chain
+	views map[*Chain]*view
+	porty []*view  // those with rules about particular destination ports
+	dcuts []Number // see cuts
+	scuts []Number
+	cost  int           // of making it
+	nats  []destination // meaning of the bits of fates from firstNAT on
+	// open are the sources that rules about no particular ports may let through;
+	// with wide set everybody.
+	open Addrs
+	wide bool
+}
+
+// view is what is left of one chain.
+type view struct {
+	rules   []scoped
+	general []int32 // those that are about no particular destination ports
+	ports   spanIndex[Number]
+	anyone  []int32 // those of general that are about no particular sources
+	sources spanIndex[netip.Addr]
+	targets []*Chain // that rules of general jump to
+	// steady says that the rules of general look at no ports at all, so that
+	// they do the same under all of them; rest is then what they do.
+	steady bool
+	rest   *summary
+	// cyclic marks a chain that can reach itself; the kernel refuses those.
+	cyclic bool
+}
+
+// scoped is a rule that may match; maybe says that more than source and ports
+// decide.
+type scoped struct {
+	*compiled
+	maybe  bool
+	tuples []scopedTuple
+}
+
+type scopedTuple struct {
+	not      bool
+	elements []scoped
+}
+
+// newStage follows the base chain through every jump that can be taken.
+func (e *Evaluator) newStage(h header, base *Chain) *stage {
+	s := &stage{h: h, base: base, views: map[*Chain]*view{}}
+	todo := []*Chain{base}
+	for len(todo) > 0 {
+		c := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if s.views[c] != nil {
+			continue
+		}
+		v := e.view(&h, c)
+		s.views[c] = v
+		for i := range v.rules {
+			if t := v.rules[i].rule.Action.Target; t != nil {
+				todo = append(todo, t)
+			}
+		}
+	}
+	s.markCycles()
+	var open []Span[netip.Addr]
+	s.wide = base.Base.Default == AcceptVerdict
+	for _, v := range s.views {
+		v.sift(h.mapped)
+		s.cost += len(v.rules)
+		if len(v.ports.spans) > 0 {
+			s.porty = append(s.porty, v)
+		}
+		s.wide = s.wide || v.cyclic
+		for _, i := range v.general {
+			open = s.lets(open, &v.rules[i])
+		}
+	}
+	s.open = NewSet(open...)
+	s.dcuts, s.scuts = s.cuts()
+	return s
+}
+
+// lets appends the sources that a rule may let through.
+func (s *stage) lets(open []Span[netip.Addr], r *scoped) []Span[netip.Addr] {
+	switch r.rule.Action.Kind {
+	case Accept, SNAT, DNAT, Redirect, Unknown:
+		if r.src == nil {
+			s.wide = true
+			return open
+		}
+		return append(open, r.src.Spans()...)
+	case Continue, Drop, Reject, Return, Jump, Goto, Notrack:
+	}
+	return open
+}
+
+// through gives the sources of live that may get through under the header's
+// ports; all others are dropped for sure.
+func (s *stage) through(h *header, live Addrs) Addrs {
+	if s.wide {
+		return live
+	}
+	var spans []Span[netip.Addr]
+	t := stage{}
+	for _, v := range s.porty {
+		for _, i := range v.ports.meeting(h.origDport, nil) {
+			spans = t.lets(spans, &v.rules[i])
+			if t.wide {
+				return live
+			}
+		}
+	}
+	open := s.open
+	if len(spans) > 0 {
+		open = open.Union(NewSet(spans...))
+	}
+	return live.Intersect(open)
+}
+
+func (e *Evaluator) view(h *header, c *Chain) *view {
+	v := &view{}
+	if c.Family&h.family == 0 {
+		return v
+	}
+	p := e.programs[c]
+	if p == nil {
+		return v
+	}
+	for _, i := range p.about(h.dst, h.dstKnown) {
+		if s, ok := h.scope(&p.rules[i]); ok {
+			v.rules = append(v.rules, s)
+		}
+	}
+	return v
+}
+
+// scope reduces a rule; ok is false when it cannot match.
+func (h *header) scope(c *compiled) (s scoped, ok bool) {
+	t := h.admits(c)
+	if t == No {
+		return s, false
+	}
+	s = scoped{compiled: c, maybe: t == Maybe}
+	for i := range c.tuples {
+		st := scopedTuple{not: c.tuples[i].not}
+		for j := range c.tuples[i].elements {
+			if el, ok := h.scope(&c.tuples[i].elements[j]); ok {
+				st.elements = append(st.elements, el)
+			}
+		}
+		if len(st.elements) == 0 && !st.not {
+			return s, false
+		}
+		s.tuples = append(s.tuples, st)
+	}
+	return s, true
+}
+
+// markCycles finds the chains on cycles without recursion: whatever cannot be
+// put in topological order is on one or leads to one from both sides.
+func (s *stage) markCycles() {
+	uses := map[*Chain]int{} // jumps into a chain
+	for _, v := range s.views {
+		for i := range v.rules {
+			if t := v.rules[i].rule.Action.Target; t != nil {
+				uses[t]++
+			}
+		}
+	}
+	var free []*Chain
+	for c := range s.views {
+		if uses[c] == 0 {
+			free = append(free, c)
+		}
+	}
+	done := 0
+	for ; len(free) > 0; done++ {
+		c := free[len(free)-1]
+		free = free[:len(free)-1]
+		for i := range s.views[c].rules {
+			t := s.views[c].rules[i].rule.Action.Target
+			if t == nil {
+				continue
+			}
+			if uses[t]--; uses[t] == 0 {
+				free = append(free, t)
+			}
+		}
+	}
+	if done == len(s.views) {
+		return
+	}
+	for c, n := range uses {
+		if n > 0 {
+			s.views[c].cyclic = true
+		}
+	}
+}
+
+// box is a range of destination and source ports that no rule of a stage
+// divides.
+type box struct{ dport, sport Span[Number] }
+
+// cuts gives the ports before which a rule of the stage may change its mind,
+// ascending.
+func (s *stage) cuts() (dports, sports []Number) {
+	for _, v := range s.views {
+		for i := range v.rules {
+			dports, sports = v.rules[i].cuts(dports, sports, s.h.mapped)
+		}
+	}
+	slices.Sort(dports)
+	slices.Sort(sports)
+	return slices.Compact(dports), slices.Compact(sports)
+}
+
+// cuts appends the ports at which r may change its mind.
+func (s *scoped) cuts(d, p []Number, mapped bool) (dports, sports []Number) {
+	if !mapped {
+		d = edges(d, s.dports)
+	}
+	if s.rule != nil && s.rule.Action.To.FirstPort != 0 {
+		// Translation to the port that a packet has already is none.
+		d = append(d, Number(s.rule.Action.To.FirstPort), Number(s.rule.Action.To.LastPort)+1)
+	}
+	d = edges(d, s.oports)
+	p = edges(p, s.sports)
+	for i := range s.tuples {
+		for j := range s.tuples[i].elements {
+			d, p = s.tuples[i].elements[j].cuts(d, p, mapped)
+		}
+	}
+	return d, p
+}
+
+func edges(out []Number, conditions []condition[Number]) []Number {
+	for i := range conditions {
+		for _, s := range conditions[i].set.Spans() {
+			out = append(out, s.First, s.Last+1)
+		}
+	}
+	return out
+}
+
+// divide splits r before every one of the ascending cuts within it.
+func divide(r Span[Number], cuts []Number) []Span[Number] {
+	i, _ := slices.BinarySearch(cuts, r.First+1)
+	var out []Span[Number]
+	first := r.First
+	for ; i < len(cuts) && cuts[i] <= r.Last; i++ {
+		out = append(out, Span[Number]{first, cuts[i] - 1})
+		first = cuts[i]
+	}
+	return append(out, Span[Number]{first, r.Last})
+}
+
+// sift sorts the rules of a view by the ports and sources that they are about.
+func (v *view) sift(mapped bool) {
+	v.steady = true
+	for i := range v.rules {
+		r := &v.rules[i]
+		if ports := r.wantedPorts(mapped); ports != nil && len(v.rules) > 8 {
+			for _, s := range ports {
+				v.ports.add(s, int32(i))
+			}
+			continue
+		}
+		v.general = append(v.general, int32(i))
+		v.steady = v.steady && len(r.dports)+len(r.sports)+len(r.oports)+len(r.tuples) == 0
+		if t := r.rule.Action.Target; t != nil && !slices.Contains(v.targets, t) {
+			v.targets = append(v.targets, t)
+		}
+		if r.src == nil {
+			v.anyone = append(v.anyone, int32(i))
+			continue
+		}
+		for _, s := range r.src.Spans() {
+			v.sources.add(s, int32(i))
+		}
+	}
+	v.ports.build()
+	v.sources.build()
+}
+
+// wantedPorts gives the destination ports that a rule is about, those that the
+// sender sees; nil when it is about any.
+func (s *scoped) wantedPorts(mapped bool) []Span[Number] {
+	for _, c := range s.oports {
+		if !c.not {
+			return c.set.Spans()
+		}
+	}
+	for _, c := range s.dports {
+		if !c.not && !mapped {
+			return c.set.Spans()
+		}
+	}
+	return nil
+}
+
+// about gives the rules that may match under the header's ports for some of
+// the sources, ascending. whole says that the sources are all there are.
+func (v *view) about(hits []int32, sources Addrs, whole bool) []int32 {
+	const few = 8
+	general := v.general
+	if !whole && len(sources.Spans()) <= few && len(v.sources.spans) > few {
+		var near []int32
+		for _, s := range sources.Spans() {
+			near = v.sources.meeting(s, near)
+		}
+		slices.Sort(near)
+		general = mergeSorted(v.anyone, slices.Compact(near))
+	}
+	if len(hits) == 0 {
+		return general
+	}
+	slices.Sort(hits)
+	return mergeSorted(general, slices.Compact(hits))
+}
+
+// within puts the header's ports into a box.
+func (h header) within(b box) header {
+	h.origDport, h.sport = b.dport, b.sport
+	if !h.mapped {
+		h.dport = b.dport
+	}
+	return h
+}
+
+// sources gives the addresses for which a rule may and must match under the
+// header.
+func (s *scoped) sources(h *header, all Addrs) (may, must Addrs) {
+	t := h.ports(s.compiled)
+	if t == No {
+		return Addrs{}, Addrs{}
+	}
+	may = all
+	if s.src != nil {
+		may = s.src.Intersect(all)
+	}
+	must = may
+	for i := range s.tuples {
+		tmay, tmust := s.tuples[i].sources(h, all)
+		may, must = may.Intersect(tmay), must.Intersect(tmust)
+	}
+	if s.maybe || t == Maybe {
+		must = Addrs{}
+	}
+	return may, must
+}
+
+func (t *scopedTuple) sources(h *header, all Addrs) (may, must Addrs) {
+	var mays, musts []Span[netip.Addr]
+	for i := range t.elements {
+		a, b := t.elements[i].sources(h, all)
+		mays, musts = append(mays, a.Spans()...), append(musts, b.Spans()...)
+	}
+	may, must = NewSet(mays...), NewSet(musts...)
+	if t.not {
+		return all.Subtract(must), all.Subtract(may)
+	}
+	return may, must
+}

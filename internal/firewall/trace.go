@@ -1,0 +1,178 @@
+package firewall
+
+import "net/netip"
+
+// Hop is a rule that took part in what became of a packet.
+type Hop struct {
+	Chain *Chain
+	Rule  *Rule // nil: the chain's default
+	// Sure is false when it is undecided whether the rule matches, or what it
+	// does; Why then says what cannot be known.
+	Sure bool
+	Why  string
+	// Depth is 0 in a base chain, one more behind each jump.
+	Depth int
+}
+
+// Pos is where the rule or the default stands.
+func (h Hop) Pos() Position {
+	if h.Rule != nil {
+		return h.Rule.Pos
+	}
+	return h.Chain.Base.Pos
+}
+
+// Trace is the way of one packet.
+type Trace struct {
+	May, Must bool // whether it may and must get through
+	// Hops are the rules that decided, in order: destination NAT, jumps that led
+	// to a decision, what accepted or dropped, and all that is undecided.
+	Hops []Hop
+}
+
+// Witness is a packet that shows an answer.
+type Witness struct {
+	In         string // interface; empty: any
+	Source     netip.Addr
+	SourcePort uint16
+	Target     netip.Addr
+	Port       uint16
+	Protocol   Number
+}
+
+// Tracer follows single packets of a question. It is not safe for concurrent
+// use; Evaluator.Tracer gives as many as are needed.
+type Tracer struct {
+	e      *Evaluator
+	q      Question
+	stages map[stageKey]*stage
+}
+
+// Tracer prepares to follow packets of a question. Of q, Ports, Sources and
+// Packet.SourcePort are not looked at.
+func (e *Evaluator) Tracer(q Question) *Tracer {
+	return &Tracer{e: e, q: q, stages: map[stageKey]*stage{}}
+}
+
+// Trace follows one packet.
+func (t *Tracer) Trace(source netip.Addr, sourcePort, port Number) Trace {
+	q := t.q
+	q.Ports, q.Packet.SourcePort = Span[Number]{port, port}, Span[Number]{sourcePort, sourcePort}
+	h, _ := t.e.header(&q)
+	if h.ported() {
+		h.sport = q.Packet.SourcePort
+	}
+	all := NewSet(Span[netip.Addr]{source.Unmap(), source.Unmap()})
+	p := &path{Evaluator: t.e, first: AllOf(h.family).Spans()[0].First, cost: &budget{Limit}, stages: t.stages, record: &[]Hop{}}
+	s := state{h: h, live: all}
+	p.hooks(s, t.e.route(&s))
+	out := Trace{Hops: *p.record}
+	for _, r := range overlay(p.leaves, all) {
+		out.May, out.Must = out.May || !r.May.Empty(), out.Must || !r.Must.Empty()
+	}
+	return out
+}
+
+// mark is a rule that met the packet in a chain.
+type mark struct {
+	rule *scoped
+	sure bool
+}
+
+// note keeps that a rule met the packet.
+func (w *walk) note(c *Chain, s *stroke, sure bool) {
+	if w.marks != nil {
+		w.marks[c] = append(w.marks[c], mark{s.rule, sure})
+	}
+}
+
+// hops puts the marks of a chain and of those it jumps to in order. Jumps that
+// decided nothing and sure returns are left out.
+func (w *walk) hops(c *Chain, depth int) []Hop {
+	if depth > deepest {
+		return nil
+	}
+	var out []Hop
+	if v := w.views[c]; v != nil && v.cyclic {
+		return []Hop{{Chain: c, Rule: firstRule(c), Why: "chains jump in a circle", Depth: depth}}
+	}
+	for _, m := range w.marks[c] {
+		h := Hop{Chain: c, Rule: m.rule.rule, Sure: m.sure, Depth: depth}
+		if !m.sure {
+			h.Why = w.doubt(m.rule)
+		}
+		switch m.rule.rule.Action.Kind {
+		case Jump, Goto:
+			below := w.hops(m.rule.rule.Action.Target, depth+1)
+			if len(below) > 0 {
+				out = append(append(out, h), below...)
+			}
+			continue
+		case Return, SNAT:
+			if m.sure {
+				continue
+			}
+		case Unknown:
+			h.Sure = false
+			if h.Why == "" {
+				h.Why = m.rule.rule.Action.Why
+			}
+		case Continue, Accept, Drop, Reject, DNAT, Redirect, Notrack:
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+func firstRule(c *Chain) *Rule {
+	if len(c.Rules) == 0 {
+		return nil
+	}
+	return &c.Rules[0]
+}
+
+// doubt says why it is not known whether a rule matches.
+func (w *walk) doubt(s *scoped) string {
+	if s.why != "" {
+		return s.why
+	}
+	for i := range s.rest {
+		m := &s.rest[i]
+		if w.h.decide(m) != Maybe {
+			continue
+		}
+		switch m.Field {
+		case InInterface:
+			return "the interface that packets come in on is not known; give the zone's interfaces"
+		case OutInterface:
+			return "the interface that packets leave by is not known; give the output of \"ip -j route\" as well"
+		case DstLocal:
+			return "whether the destination is the host itself is not known; give the output of \"ip -j address\" as well"
+		case State:
+			return "connection tracking has not seen the packet here"
+		case Src, Dst, OrigDst, SrcPort, DstPort, OrigDstPort, Protocol, NFProto, Status, ICMPType, TCPFlags, Tuple, Undecidable:
+		}
+	}
+	for i := range s.tuples {
+		for j := range s.tuples[i].elements {
+			if el := &s.tuples[i].elements[j]; el.maybe {
+				return w.doubt(el)
+			}
+		}
+	}
+	return "translation leaves the destination open"
+}
+
+// keep records the hops of a base chain, and its default where that decided.
+func (p *path) keep(w *walk, c *Chain, f fate) {
+	if p.record == nil {
+		return
+	}
+	hops := w.hops(c, 0)
+	byDefault := f&returned != 0
+	quiet := c.Base.Default == AcceptVerdict && (c.Base.Kind != Filter || len(c.Rules) == 0 && c.Base.Priority != FilterPriority || c.Base.Hook == Prerouting || c.Base.Hook == Postrouting || c.Base.Hook == Ingress)
+	if byDefault && !quiet {
+		hops = append(hops, Hop{Chain: c, Sure: true})
+	}
+	*p.record = append(*p.record, hops...)
+}
