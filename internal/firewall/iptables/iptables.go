@@ -1,5 +1,6 @@
-// Package iptables writes the rule model for iptables and ip6tables. It does
-// not load or read rulesets.
+// Package iptables reads what iptables-save, ip6tables-save and ipset save print
+// into the rule model, and writes the rule model for iptables-restore. It does
+// not load rulesets, nor decide what they let through.
 package iptables
 
 import (
