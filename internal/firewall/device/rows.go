@@ -1,0 +1,255 @@
+package device
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"reconshield/internal/exposure"
+	"reconshield/internal/firewall"
+	"reconshield/internal/policy"
+)
+
+// Row is one rule about new conversations. In a list of rows the first that
+// matches decides; what none matches is dropped.
+type Row struct {
+	Deny       bool
+	Family     firewall.Family // IPv4 or IPv6, never both
+	Zone       string          // of the policy, that Interfaces belong to; empty: any
+	Interfaces []string        // on which the packet comes in; empty: any
+	Sources    []netip.Prefix  // of Family; empty: any
+	Targets    []netip.Prefix  // of Family; empty: any
+	Transports []exposure.Transport
+	Ports      []firewall.PortRange // of the target; nil with policy.ESP or no transport
+	Why        string               // as the plan says it: not yet safe in a comment
+	Until      time.Time            // the last day; zero: no end
+}
+
+// Inbound gives what the plan lets reach the asset.
+func Inbound(p firewall.Plan) []Row {
+	var out []Row
+	for _, a := range p.Allows {
+		for _, f := range families() {
+			targets := hosts(p.Addresses, f)
+			sources, anybody := a.Of(f)
+			if len(targets) == 0 || len(sources) == 0 && !anybody {
+				continue
+			}
+			if sources = firewall.Prefixes(firewall.AddrsOf(sources...)); len(sources) == 1 && sources[0].Bits() == 0 {
+				sources = nil // any address of the family
+			}
+			out = append(out, Row{
+				Family: f, Zone: a.Zone, Interfaces: a.Interfaces, Sources: sources, Targets: targets,
+				Transports: []exposure.Transport{a.Transport}, Ports: a.Ports, Why: a.Why, Until: a.Until,
+			})
+		}
+	}
+	return out
+}
+
+// Outbound gives what restricts the asset's own conversations, for rules on
+// the asset itself. What no row matches leaves freely.
+func Outbound(p firewall.Plan) []Row {
+	if !p.DNS.Control || p.DNS.Self {
+		return nil
+	}
+	var out []Row
+	for _, f := range families() {
+		if to := hosts(p.DNS.Resolvers, f); len(to) > 0 {
+			out = append(out, dns(Row{Family: f, Targets: to, Why: "DNS to the approved resolvers"}))
+		}
+	}
+	for _, f := range families() {
+		out = append(out, dns(Row{Family: f, Deny: true, Why: "no other DNS leaves"}))
+	}
+	return out
+}
+
+// Forward gives everything that a gateway in front of the asset decides: what
+// reaches the asset, what leaves it, and whose DNS queries pass. The rest is
+// dropped.
+//
+// Everybody who stands in a zone with networks, other than wan, may ask the
+// approved resolvers, and an approved resolver that stands in such a zone may
+// ask anybody: the zone's interface and networks are both matched, so that the
+// outside gains nothing. What comes in on the interfaces of wan and claims to
+// be the asset is dropped.
+func Forward(p firewall.Plan) []Row {
+	out := Inbound(p)
+	for _, f := range families() {
+		if to := hosts(p.Addresses, f); len(to) > 0 {
+			out = append(out, Row{Deny: true, Family: f, Targets: to, Why: "nothing else reaches the asset"})
+		}
+	}
+	out = append(out, spoofed(p)...)
+	out = append(out, asked(p)...)
+	for _, f := range families() {
+		if from := hosts(p.Addresses, f); len(from) > 0 {
+			out = append(out, Row{Family: f, Sources: from, Why: "conversations that the asset begins"})
+		}
+	}
+	return out
+}
+
+func spoofed(p firewall.Plan) []Row {
+	var out []Row
+	for _, z := range p.Zones {
+		if !outside(z) || len(z.Interfaces) == 0 {
+			continue
+		}
+		for _, f := range families() {
+			if own := hosts(p.Addresses, f); len(own) > 0 {
+				out = append(out, Row{
+					Deny: true, Family: f, Zone: z.Name, Interfaces: z.Interfaces, Sources: own,
+					Why: "nobody outside is the asset",
+				})
+			}
+		}
+	}
+	return out
+}
+
+func asked(p firewall.Plan) []Row {
+	if !p.DNS.Control {
+		return nil
+	}
+	var out []Row
+	for _, f := range families() {
+		own, resolvers := hosts(p.Addresses, f), hosts(p.DNS.Resolvers, f)
+		if p.DNS.Self && len(own) > 0 {
+			out = append(out, dns(Row{Family: f, Sources: own, Why: "the asset is an approved resolver"}))
+		}
+		if len(resolvers) == 0 {
+			continue
+		}
+		if !p.DNS.Self && len(own) > 0 {
+			out = append(out, dns(Row{Family: f, Sources: own, Targets: resolvers, Why: "DNS of the asset to the approved resolvers"}))
+		}
+		out = append(out, Clients(p, f)...)
+		out = append(out, recursing(p, f)...)
+	}
+	for _, f := range families() {
+		out = append(out, dns(Row{Family: f, Deny: true, Why: "no other DNS passes"}))
+	}
+	return out
+}
+
+// Clients gives the rows by which everybody in a zone with networks may ask the
+// approved resolvers of a family.
+func Clients(p firewall.Plan, f firewall.Family) []Row {
+	var out []Row
+	resolvers := hosts(p.DNS.Resolvers, f)
+	for _, z := range p.Zones {
+		if from := of(z.Networks, f); len(from) > 0 && len(resolvers) > 0 && !outside(z) {
+			out = append(out, dns(Row{
+				Family: f, Zone: within(z), Interfaces: z.Interfaces, Sources: from, Targets: resolvers,
+				Why: "DNS of zone " + z.Name + " to the approved resolvers",
+			}))
+		}
+	}
+	return out
+}
+
+func recursing(p firewall.Plan, f firewall.Family) []Row {
+	var out []Row
+	for _, r := range hosts(p.DNS.Resolvers, f) {
+		if z, ok := Home(p, r.Addr()); ok {
+			out = append(out, dns(Row{
+				Family: f, Zone: within(z), Interfaces: z.Interfaces, Sources: []netip.Prefix{r},
+				Why: "an approved resolver asks for everybody",
+			}))
+		}
+	}
+	return out
+}
+
+// outside reports whether a zone holds everybody.
+func outside(z policy.Zone) bool {
+	return z.Name == policy.WAN || slices.ContainsFunc(z.Networks, func(n netip.Prefix) bool { return n.Bits() == 0 })
+}
+
+// within names a zone that rows can match: one whose interfaces are known.
+func within(z policy.Zone) string {
+	if len(z.Interfaces) == 0 {
+		return ""
+	}
+	return z.Name
+}
+
+// Home is the zone inside with the longest network that holds an address; ok is
+// false when no zone's network does.
+func Home(p firewall.Plan, a netip.Addr) (home policy.Zone, ok bool) {
+	longest := -1
+	for _, z := range p.Zones {
+		if outside(z) {
+			continue
+		}
+		for _, n := range z.Networks {
+			if n.Contains(a) && n.Bits() > longest {
+				home, longest = z, n.Bits()
+			}
+		}
+	}
+	return home, longest >= 0
+}
+
+// For gives the rows that bear on packets that come in on one interface, in
+// order; with an empty name those that hold for every interface.
+func For(rows []Row, iface string) []Row {
+	var out []Row
+	for _, r := range rows {
+		if len(r.Interfaces) == 0 || slices.Contains(r.Interfaces, iface) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Interfaces names every interface that the rows match, in order of first use.
+func Interfaces(rows []Row) []string {
+	var out []string
+	for _, r := range rows {
+		for _, i := range r.Interfaces {
+			if !slices.Contains(out, i) {
+				out = append(out, i)
+			}
+		}
+	}
+	return out
+}
+
+// dns completes a row about queries: UDP and TCP, ports 53 and 853.
+func dns(r Row) Row {
+	r.Transports = []exposure.Transport{exposure.UDP, exposure.TCP}
+	r.Ports = []firewall.PortRange{{First: 53, Last: 53}, {First: 853, Last: 853}}
+	return r
+}
+
+// Resolvers gives the approved resolvers of a family.
+func Resolvers(p firewall.Plan, f firewall.Family) []netip.Prefix { return hosts(p.DNS.Resolvers, f) }
+
+// Addresses gives the asset's addresses of a family.
+func Addresses(p firewall.Plan, f firewall.Family) []netip.Prefix { return hosts(p.Addresses, f) }
+
+// hosts gives the addresses of a family as prefixes of full length.
+func hosts(addrs []netip.Addr, f firewall.Family) []netip.Prefix {
+	var out []netip.Prefix
+	for _, a := range addrs {
+		if a = a.Unmap().WithZone(""); firewall.FamilyOf(a) == f {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	return out
+}
+
+func of(prefixes []netip.Prefix, f firewall.Family) []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range prefixes {
+		if firewall.FamilyOf(p.Addr()) == f {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func families() []firewall.Family { return []firewall.Family{firewall.IPv4, firewall.IPv6} }
