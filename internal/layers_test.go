@@ -52,7 +52,7 @@ func layers() map[string]layer {
 
 		"app": app,
 
-		"bench": scenery, "lab": scenery,
+		"bench": scenery, "lab": scenery, "oracle": scenery,
 	}
 }
 

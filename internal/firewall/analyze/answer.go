@@ -1,0 +1,204 @@
+package analyze
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"reconshield/internal/firewall"
+	"reconshield/internal/policy"
+)
+
+// answer judges one range of ports for one zone.
+func (in *inspector) answer(s subject, z *side, span firewall.Span[firewall.Number], grants []policy.Grant) Answer {
+	rows := z.rows
+	a := Answer{
+		Asset: s.asset.Name, Address: s.addr, Zone: z.Name, Port: uint16(span.First), Transport: s.via.name,
+		Verdict: Blocked, Sources: []netip.Prefix{}, Why: []Line{}, Policy: policy.Deny,
+	}
+	if span.Last > span.First {
+		a.LastPort = uint16(span.Last)
+	}
+	if rule, ok := allowedBy(grants, z.Zone, span); ok {
+		a.Policy, a.PolicyRule = policy.Allow, rule
+	}
+	i, found := slices.BinarySearchFunc(rows, span.First, func(r row, p firewall.Number) int {
+		switch {
+		case r.ports.Last < p:
+			return -1
+		case r.ports.First > p:
+			return 1
+		}
+		return 0
+	})
+	var x row
+	if found {
+		x = rows[i]
+	}
+	in.settle(&a, s, z, x)
+	return a
+}
+
+// settle gives the verdict with its reasons.
+func (in *inspector) settle(a *Answer, s subject, z *side, x row) {
+	sources := z.sources
+	if len(in.rules.Unparsed) > 0 {
+		x.must = firewall.Addrs{}
+		x.may = sources
+	}
+	doubtful := x.may.Subtract(x.must)
+	real := in.genuine(s.addr)
+	switch {
+	case !x.must.Intersect(real).Empty():
+		a.Verdict = Reachable
+		a.Sources = firewall.Prefixes(x.must)
+		for _, p := range x.sports {
+			a.SourcePorts = append(a.SourcePorts, portText(p))
+		}
+	case !x.may.Intersect(real).Empty():
+		a.Verdict = Undecided
+	}
+	if a.Verdict != Blocked && !doubtful.Intersect(real).Empty() {
+		a.Undecided = firewall.Prefixes(doubtful)
+	}
+	pick := x.must
+	if usual := x.must.Subtract(x.special); !usual.Intersect(real).Empty() && len(x.sports) > 0 {
+		pick = x.special
+	}
+	if a.Verdict == Undecided {
+		pick = doubtful
+	}
+	if a.Verdict == Blocked {
+		pick = sources
+	}
+	in.explain(a, s, z, x, pick.Intersect(real))
+}
+
+// genuine are the sources that can be, in the family of the target.
+func (in *inspector) genuine(target netip.Addr) firewall.Addrs {
+	return in.real[firewall.FamilyOf(target)]
+}
+
+func martians() firewall.Addrs {
+	return firewall.AddrsOf(
+		netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("224.0.0.0/4"),
+		netip.MustParsePrefix("255.255.255.255/32"), netip.MustParsePrefix("::/127"), netip.MustParsePrefix("ff00::/8"))
+}
+
+// explain traces a packet that shows the verdict.
+func (in *inspector) explain(a *Answer, s subject, z *side, x row, pick firewall.Addrs) {
+	if pick.Empty() {
+		return
+	}
+	source, sport := typical(pick), usualPort
+	if x.special.Contains(source) {
+		sport = x.sports[0].First
+	}
+	var best firewall.Trace
+	link := ""
+	for i, tracer := range z.tracers {
+		t := tracer.Trace(source, sport, firewall.Number(a.Port))
+		if i == 0 || better(a.Verdict, t, best) {
+			best, link = t, z.questions[i].In.Name
+		}
+	}
+	if !s.addr.IsUnspecified() { // else no packet could be sent to it
+		a.Witness = &Witness{Interface: link, Source: source, SourcePort: uint16(sport), Target: s.addr, Port: a.Port, Transport: a.Transport}
+	}
+	for _, h := range best.Hops {
+		a.Why = append(a.Why, line(h))
+	}
+	if a.Verdict == Undecided {
+		for _, u := range in.rules.Unparsed {
+			a.Why = append(a.Why, Line{File: u.Pos.File, Line: u.Pos.Line, Rule: u.Text, Undecided: "not understood: " + u.Why})
+		}
+	}
+	if len(a.Why) == 0 {
+		a.Why = append(a.Why, Line{File: in.rules.Files[0], Rule: "no rule stands in the way"})
+	}
+}
+
+// better reports whether a trace shows the verdict better than another.
+func better(v Verdict, t, than firewall.Trace) bool {
+	switch v {
+	case Reachable:
+		return t.Must && !than.Must
+	case Undecided:
+		return t.May && !t.Must && (!than.May || than.Must)
+	case Blocked:
+	}
+	return false
+}
+
+// typical picks an address that people recognise as one of many: of the
+// documentation prefixes where they are in the set, else the second of it.
+func typical(s firewall.Addrs) netip.Addr {
+	for _, a := range []string{"198.51.100.7", "203.0.113.7", "2001:db8:ffff::7"} {
+		if x := netip.MustParseAddr(a); s.Contains(x) {
+			return x
+		}
+	}
+	r := s.Spans()[0]
+	if next := r.First.Next(); next.IsValid() && s.Contains(next) {
+		return next
+	}
+	return r.First
+}
+
+func line(h firewall.Hop) Line {
+	l := Line{File: h.Pos().File, Line: h.Pos().Line, Undecided: h.Why, Depth: h.Depth}
+	if h.Rule != nil {
+		l.Rule = h.Rule.Text
+	} else {
+		verdict := "accept"
+		if h.Chain.Base.Default == firewall.DropVerdict {
+			verdict = "drop"
+		}
+		l.Rule = fmt.Sprintf("%s %s: policy %s", h.Chain.Table, h.Chain.Name, verdict)
+	}
+	return l
+}
+
+func portText(p firewall.Span[firewall.Number]) string {
+	if p.First == p.Last {
+		return fmt.Sprint(p.First)
+	}
+	return fmt.Sprintf("%d-%d", p.First, p.Last)
+}
+
+// allowedBy names the first rule of the policy that lets any source of the zone
+// reach the ports.
+func allowedBy(grants []policy.Grant, z *policy.Zone, span firewall.Span[firewall.Number]) (string, bool) {
+	for i := range grants {
+		if grants[i].Zone.Name == z.Name && covers(&grants[i], span) {
+			return grants[i].Rule.Text, true
+		}
+	}
+	return "", false
+}
+
+func covers(g *policy.Grant, span firewall.Span[firewall.Number]) bool {
+	return firewall.Number(g.Ports.First) <= span.First && span.Last <= firewall.Number(g.Ports.Last)
+}
+
+// join unites neighbouring ranges that a zone answers alike. Single ports of the
+// policy stay single.
+func join(in []Answer) []Answer {
+	open := map[string]int{}
+	var out []Answer
+	for _, a := range in {
+		if i, ok := open[a.Zone]; ok && alike(&out[i], &a) {
+			out[i].LastPort = max(a.Port, a.LastPort)
+			continue
+		}
+		open[a.Zone] = len(out)
+		out = append(out, a)
+	}
+	return out
+}
+
+func alike(a, b *Answer) bool {
+	return max(a.Port, a.LastPort)+1 == b.Port && a.Policy == policy.Deny && b.Policy == policy.Deny &&
+		a.Verdict == b.Verdict && slices.Equal(a.Sources, b.Sources) && slices.Equal(a.Undecided, b.Undecided) &&
+		slices.Equal(a.SourcePorts, b.SourcePorts) && slices.Equal(a.Why, b.Why)
+}

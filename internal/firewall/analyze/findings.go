@@ -1,0 +1,211 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"reconshield/internal/exposure"
+	"reconshield/internal/firewall"
+	"reconshield/internal/policy"
+)
+
+// findings judges the answers against the policy and the ruleset by itself, the
+// worst first.
+func (in *inspector) findings(answers []Answer) []Finding {
+	var out []Finding
+	grants := map[key][]policy.Grant{}
+	for _, g := range in.opt.Policy.Grants(in.opt.At) {
+		k := key{g.Asset.Name, g.Zone.Name}
+		grants[k] = append(grants[k], g)
+	}
+	for i := range answers {
+		out = append(out, in.departures(&answers[i], grants)...)
+	}
+	out = append(out, families(answers)...)
+	out = append(out, in.unread()...)
+	out = append(out, in.bySourcePort()...)
+	out = append(out, in.dead()...)
+	slices.SortStableFunc(out, func(a, b Finding) int {
+		return cmp.Or(a.Severity.Compare(b.Severity), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// key names an asset in a zone's eyes.
+type key struct{ asset, zone string }
+
+// departures are where an answer differs from the policy, in both directions.
+func (in *inspector) departures(a *Answer, grants map[key][]policy.Grant) []Finding {
+	if a.Verdict == Blocked && a.Policy == policy.Deny {
+		return nil
+	}
+	allowed := in.allowed(a, grants[key{a.Asset, a.Zone}])
+	real := in.genuine(a.Address)
+	through := firewall.AddrsOf(a.Sources...).Intersect(real)
+	doubtful := firewall.AddrsOf(a.Undecided...).Intersect(real)
+	var out []Finding
+	if extra := through.Subtract(allowed); !extra.Empty() {
+		f := a.finding(Exposed, severity(a), "reachable against the policy")
+		f.Summary = fmt.Sprintf("%s of %s (%s) can be reached from %s by %s%s; the policy denies it", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra), a.fromPorts())
+		f.Fix = fmt.Sprintf("close it: reconshield firewall recommend --policy %s --asset %s; or expose it to %s in the policy", cmp.Or(in.opt.Policy.File, "POLICY"), a.Asset, a.Zone)
+		out = append(out, f)
+	}
+	if extra := doubtful.Subtract(allowed); !extra.Empty() {
+		f := a.finding(MaybeExposed, exposure.MediumSev, "may be reachable against the policy")
+		f.Summary = fmt.Sprintf("whether %s of %s (%s) can be reached from %s by %s is undecided: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra), a.doubt())
+		f.Fix = "decide it with rules that need nothing but addresses, ports and interfaces, or rehearse the ruleset: reconshield firewall rehearse"
+		out = append(out, f)
+	}
+	if missing := allowed.Intersect(real).Subtract(through).Subtract(doubtful); !missing.Empty() {
+		f := a.finding(Starved, exposure.MediumSev, "blocked although the policy allows it")
+		f.Summary = fmt.Sprintf("%s of %s (%s) cannot be reached from %s by %s; the policy allows it: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(missing), a.PolicyRule)
+		f.Fix = "let it in before the rule that drops it, or take it out of the policy"
+		out = append(out, f)
+	}
+	return out
+}
+
+// allowed are the sources that the policy lets reach the ports of an answer.
+func (in *inspector) allowed(a *Answer, grants []policy.Grant) firewall.Addrs {
+	z, _ := in.opt.Policy.Zone(a.Zone)
+	span := a.span()
+	whole := in.sources(a.Address, z)
+	var out firewall.Addrs
+	for i := range grants {
+		g := &grants[i]
+		if g.Ports.Transport.Base() != a.Transport || !covers(g, span) {
+			continue
+		}
+		if len(g.Sources) == 0 {
+			return whole
+		}
+		out = out.Union(firewall.AddrsOf(g.Sources...).Intersect(whole))
+	}
+	return out
+}
+
+func (a *Answer) finding(id FindingID, s exposure.Severity, what string) Finding {
+	addr := a.Address
+	return Finding{
+		ID: id, Severity: s, Title: fmt.Sprintf("%s %s from %s", a.ports(), what, a.Zone),
+		Asset: a.Asset, Address: &addr, Zone: a.Zone, Port: a.Port, LastPort: a.LastPort, Transport: a.Transport, Rules: a.Why,
+	}
+}
+
+// severity of an exposure: what everybody can reach is worse than what a known
+// network can, and much of it worse still.
+func severity(a *Answer) exposure.Severity {
+	wide := slices.ContainsFunc(a.Sources, func(p netip.Prefix) bool { return p.Bits() == 0 })
+	switch {
+	case wide && a.LastPort > 0:
+		return exposure.Critical
+	case wide:
+		return exposure.HighSev
+	}
+	return exposure.MediumSev
+}
+
+// ports is "tcp/22" or "tcp/1024-65535".
+func (a *Answer) ports() string {
+	text := fmt.Sprintf("%s/%d", a.Transport, a.Port)
+	if a.LastPort > 0 {
+		text += fmt.Sprintf("-%d", a.LastPort)
+	}
+	return text
+}
+
+func (a *Answer) fromPorts() string {
+	if len(a.SourcePorts) == 0 {
+		return ""
+	}
+	return " from source port " + a.SourcePorts[0]
+}
+
+// doubt is the first thing that cannot be known.
+func (a *Answer) doubt() string {
+	for _, w := range a.Why {
+		if w.Undecided != "" {
+			return w.Undecided
+		}
+	}
+	return "the ruleset does not decide it"
+}
+
+// sourcesText names sources in a line: a few prefixes, the number of the rest.
+func sourcesText(s firewall.Addrs) string {
+	const most = 3
+	if everybody(s, firewall.IPv4) || everybody(s, firewall.IPv6) {
+		return "anyone"
+	}
+	prefixes := firewall.Prefixes(s)
+	text := ""
+	for i, p := range prefixes {
+		if i == most {
+			return fmt.Sprintf("%s and %d more", text, len(prefixes)-most)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += p.String()
+	}
+	return text
+}
+
+// everybody reports whether all real sources of a family are in s.
+func everybody(s firewall.Addrs, f firewall.Family) bool {
+	return firewall.AllOf(f).Subtract(martians()).Subtract(s).Empty()
+}
+
+// families finds ports that a zone reaches over IPv6 and not over IPv4.
+func families(answers []Answer) []Finding {
+	type key struct {
+		asset, zone string
+		transport   exposure.Transport
+	}
+	both := map[string]bool{} // assets with an IPv4 address
+	open := map[key][]firewall.Span[firewall.Number]{}
+	for _, a := range answers {
+		if !a.Address.Is4() {
+			continue
+		}
+		both[a.Asset] = true
+		if a.Verdict != Blocked {
+			k := key{a.Asset, a.Zone, a.Transport}
+			open[k] = append(open[k], a.span())
+		}
+	}
+	var out []Finding
+	for i := range answers {
+		a := &answers[i]
+		if a.Address.Is4() || a.Verdict != Reachable || !both[a.Asset] {
+			continue
+		}
+		if firewall.NewSet(open[key{a.Asset, a.Zone, a.Transport}]...).Meets(a.span()) {
+			continue
+		}
+		f := a.finding(OnlyIPv6, exposure.HighSev, "open over IPv6 and closed over IPv4")
+		f.Summary = fmt.Sprintf("%s of %s is closed to %s over IPv4 and open over IPv6 (%s)", a.ports(), a.Asset, a.Zone, a.Address)
+		f.Fix = "give IPv6 the same rules: ip6tables, or a table of family inet in nftables"
+		out = append(out, f)
+	}
+	return out
+}
+
+func (a *Answer) span() firewall.Span[firewall.Number] {
+	return firewall.Span[firewall.Number]{First: firewall.Number(a.Port), Last: firewall.Number(max(a.Port, a.LastPort))}
+}
+
+func (in *inspector) unread() []Finding {
+	var out []Finding
+	for _, u := range in.rules.Unparsed {
+		out = append(out, Finding{
+			ID: NotRead, Severity: exposure.MediumSev, Title: "not understood: " + u.Pos.String(),
+			Summary: fmt.Sprintf("%s: %s", u.Pos, u.Why),
+			Rules:   []Line{{File: u.Pos.File, Line: u.Pos.Line, Rule: u.Text, Undecided: u.Why}},
+			Fix:     "every answer is undecided until the line is gone or understood",
+		})
+	}
+	return out
+}
