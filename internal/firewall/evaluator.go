@@ -23,11 +23,12 @@ type Evaluator struct {
 	local    Addrs
 	routes   []Route // longest prefix first
 	alike    *alike
+	limit    int // Limit, but for tests
 }
 
 // NewEvaluator prepares a ruleset. Facts of the host are those of the ruleset.
 func NewEvaluator(r *Ruleset) *Evaluator {
-	e := &Evaluator{rules: r, programs: map[*Chain]*program{}, hooks: map[Hook][]*Chain{}, local: r.Host.Local, alike: newAlike(r)}
+	e := &Evaluator{rules: r, programs: map[*Chain]*program{}, hooks: map[Hook][]*Chain{}, local: r.Host.Local, alike: newAlike(r), limit: Limit}
 	// Of chains with the same priority Linux runs the newest first
 	// (nf_hook_entries_grow).
 	for _, c := range slices.Backward(r.Chains) {
@@ -73,8 +74,8 @@ type Reach struct {
 }
 
 // Limit is how much work one question may cost before its answer is given up
-// as undecided; a unit is about 20 ns.
-const Limit = 400_000_000
+// as undecided; a unit is about 50 ns.
+const Limit = 100_000_000
 
 // Ask answers a question, with the ports in ascending order. Where the work
 // exceeds Limit everything may and nothing must get through, and ok is false.
@@ -87,7 +88,7 @@ func (e *Evaluator) Ask(q Question) (answers []Reach, ok bool) {
 	key := e.alike.key(&h, &q)
 	whole, known := e.alike.get(key)
 	if !known {
-		p := &path{Evaluator: e, first: all.Spans()[0].First, cost: &budget{Limit}, stages: map[stageKey]*stage{}}
+		p := &path{Evaluator: e, first: all.Spans()[0].First, cost: &budget{e.limit}, stages: map[stageKey]*stage{}}
 		start := state{h: h, live: all}
 		p.hooks(start, e.route(&start))
 		if p.cost.left < 0 {

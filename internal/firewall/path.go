@@ -50,17 +50,17 @@ type step struct {
 // route gives the steps for packets on their way in.
 func (e *Evaluator) route(s *state) []step {
 	var untracked, tracked []*Chain
-	for _, c := range slices.Concat(e.hooks[Ingress], e.hooks[Prerouting]) {
+	for _, c := range slices.Concat(e.hooks[Always], e.hooks[Ingress], e.hooks[Prerouting]) {
 		if c.Base.Interfaces != nil && s.h.in.matches(c.Base.Interfaces) == No {
 			continue
 		}
-		if c.Base.Hook == Ingress || c.Base.Priority < ConntrackPriority {
+		if c.Base.Hook == Always || c.Base.Hook == Ingress || c.Base.Priority < ConntrackPriority {
 			untracked = append(untracked, c)
 		} else {
 			tracked = append(tracked, c)
 		}
 	}
-	return []step{{beforeTracking, slices.Concat(e.hooks[Always], untracked)}, {beforeRouting, tracked}}
+	return []step{{beforeTracking, untracked}, {beforeRouting, tracked}}
 }
 
 // hooks takes packets through the steps and what follows them.

@@ -18,6 +18,7 @@ type Ruleset struct {
 	Chains   []*Chain
 	Unparsed []Unparsed
 	Host     HostFacts
+	Assumed  []string // what the dialect took for granted, each one line with how to say otherwise
 }
 
 // Unparsed is a piece of a file that was not understood. It makes what it may

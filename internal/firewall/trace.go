@@ -63,7 +63,7 @@ func (t *Tracer) Trace(source netip.Addr, sourcePort, port Number) Trace {
 		h.sport = q.Packet.SourcePort
 	}
 	all := NewSet(Span[netip.Addr]{source.Unmap(), source.Unmap()})
-	p := &path{Evaluator: t.e, first: AllOf(h.family).Spans()[0].First, cost: &budget{Limit}, stages: t.stages, record: &[]Hop{}}
+	p := &path{Evaluator: t.e, first: AllOf(h.family).Spans()[0].First, cost: &budget{t.e.limit}, stages: t.stages, record: &[]Hop{}}
 	s := state{h: h, live: all}
 	p.hooks(s, t.e.route(&s))
 	out := Trace{Hops: *p.record}

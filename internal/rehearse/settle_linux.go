@@ -14,20 +14,23 @@ import (
 // settle waits until every link carries packets and every address takes them: the kernel sees to both in tasks of its own, and drops everything before.
 func (s *Stage) settle(ctx context.Context, host *netlink.Handle) error {
 	for _, in := range s.scene.Interfaces {
+		var own []netip.Addr
+		for _, p := range in.Addresses {
+			own = append(own, p.Addr())
+		}
 		if in.Name == Loopback {
+			if err := takes(ctx, host, Loopback, own); err != nil {
+				return err
+			}
 			continue
 		}
 		inside, err := s.sides[in.Name].netlink(unix.NETLINK_ROUTE)
 		if err != nil {
 			return err
 		}
-		own := []netip.Addr{hostLinkLocal()}
-		for _, p := range in.Addresses {
-			own = append(own, p.Addr())
-		}
 		err = errors.Join(
 			carries(ctx, inside, farName), carries(ctx, host, in.Name),
-			takes(ctx, host, in.Name, own), takes(ctx, inside, farName, append(s.scene.behind(in.Name), sideLinkLocal())),
+			takes(ctx, host, in.Name, append(own, hostLinkLocal())), takes(ctx, inside, farName, append(s.scene.behind(in.Name), sideLinkLocal())),
 		)
 		inside.Close()
 		if err != nil {

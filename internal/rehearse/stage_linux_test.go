@@ -2,6 +2,8 @@ package rehearse_test
 
 import (
 	"net/netip"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -279,5 +281,36 @@ func TestDescribedScenes(t *testing.T) {
 				t.Errorf("%s: %+v did not arrive", asset, probes[i])
 			}
 		}
+	}
+}
+
+// TestTheCallersNamespaceStays looks for what must never come there.
+func TestTheCallersNamespaceStays(t *testing.T) {
+	own := func(argv ...string) string {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), argv[0], argv[1:]...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v (Debian packages nftables, iproute2)\n%s", argv, err, out)
+		}
+		return string(out)
+	}
+	links, rules := own("ip", "-o", "link"), own("nft", "list", "ruleset")
+	s := open(t, simpleScene(false))
+	load(t, s, nftRules, ipsetRules, iptablesRules)
+	if got := own("nft", "list", "ruleset"); got != rules {
+		t.Errorf("rules appeared:\n%s", got)
+	}
+	if got := own("ip", "-o", "link"); got != links {
+		t.Errorf("links appeared:\n%s", got)
+	}
+	var inside string
+	if err := s.In("self", func() error { inside = own("nft", "list", "ruleset"); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(inside, "docker0") {
+		t.Error("the rules are not on the stage either: the test looks in the wrong place")
+	}
+	if err := s.In("nowhere", func() error { return nil }); err == nil {
+		t.Error("a zone that is not there was entered")
 	}
 }

@@ -25,7 +25,7 @@ func Run(r *firewall.Ruleset, opt Options) (*Audit, error) {
 	}
 	a.Answers = append(a.Answers, in.answers()...)
 	a.Findings = append(a.Findings, in.findings(a.Answers)...)
-	a.Assumed = append(a.Assumed, in.assumed...)
+	a.Assumed = append(append(a.Assumed, r.Assumed...), in.assumed...)
 	return a, nil
 }
 

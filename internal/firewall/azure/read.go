@@ -167,6 +167,9 @@ func (inv *Inventory) Names() []string { return cloud.Names(inv.parts()) }
 func (inv *Inventory) Ruleset(pick []string) *firewall.Ruleset {
 	rs := &firewall.Ruleset{Files: []string{inv.File}, Unparsed: slices.Clone(inv.Unparsed)}
 	rs.Chains = cloud.Every(inv.parts(), pick)
+	if !inv.WideTags {
+		rs.Assumed = append(rs.Assumed, inv.File+": the tag VirtualNetwork is taken as private addresses; a virtual network with public addresses, or a route of one's own for 0.0.0.0/0, lets more in than is shown here")
+	}
 	if len(rs.Chains) == 0 {
 		rs.Unparsed = append(rs.Unparsed, firewall.Unparsed{
 			Pos: firewall.Position{File: inv.File},

@@ -12,9 +12,11 @@ import (
 	"strings"
 
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/asa"
 	"reconshield/internal/firewall/aws"
 	"reconshield/internal/firewall/azure"
 	"reconshield/internal/firewall/gcp"
+	"reconshield/internal/firewall/ios"
 	"reconshield/internal/firewall/iptables"
 	"reconshield/internal/firewall/nft"
 	"reconshield/internal/firewall/terraform"
@@ -45,11 +47,13 @@ const (
 	azureJSON    format = "az network nsg show"
 	gcpJSON      format = "gcloud compute firewall-rules list --format=json"
 	terraformOut format = "terraform show -json"
+	asaConfig    format = "show running-config of Cisco ASA"
+	iosConfig    format = "show running-config of Cisco IOS"
 	hostFacts    format = "ip -j address or ip -j route"
 )
 
 func formats() []format {
-	return []format{iptablesSave, ipsetSave, nftJSON, nftText, awsJSON, azureJSON, gcpJSON, terraformOut, hostFacts}
+	return []format{iptablesSave, ipsetSave, nftJSON, nftText, awsJSON, azureJSON, gcpJSON, terraformOut, asaConfig, iosConfig, hostFacts}
 }
 
 // UnknownError says that a file is in no format that can be read.
@@ -94,6 +98,10 @@ func tell(s Source) (format, error) {
 		return ipsetSave, nil
 	case asText:
 		return nftText, nil
+	case asa.Sniff(head):
+		return asaConfig, nil
+	case ios.Sniff(head):
+		return iosConfig, nil
 	}
 	return "", &UnknownError{s.Name}
 }
@@ -161,6 +169,7 @@ func (l *loader) readSets(sources []Source) error {
 			return err
 		}
 		l.out.Files = append(l.out.Files, s.Name)
+		l.out.Unparsed = append(l.out.Unparsed, l.sets.Unparsed...)
 	}
 	return nil
 }
@@ -185,6 +194,10 @@ func (l *loader) read(s Source, f format) error {
 		r, err = picked(gcp.Read(s.Name, s.Text))(l.opt.Pick)
 	case terraformOut:
 		r, err = picked(terraform.Read(s.Name, s.Text))(l.opt.Pick)
+	case asaConfig:
+		r, err = asa.Parse(s.Name, s.Text)
+	case iosConfig:
+		r, err = ios.Parse(s.Name, s.Text)
 	case hostFacts:
 		r, err = readFacts(s)
 	}
@@ -237,6 +250,7 @@ func (l *loader) join(r *firewall.Ruleset) {
 	l.out.Files = append(l.out.Files, r.Files...)
 	l.out.Chains = append(l.out.Chains, r.Chains...)
 	l.out.Unparsed = append(l.out.Unparsed, r.Unparsed...)
+	l.out.Assumed = append(l.out.Assumed, r.Assumed...)
 	l.out.Host.Local = l.out.Host.Local.Union(r.Host.Local)
 	l.out.Host.Routes = append(l.out.Host.Routes, r.Host.Routes...)
 }

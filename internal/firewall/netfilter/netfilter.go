@@ -167,9 +167,7 @@ func Line(text string, limit int) string {
 			return '\''
 		case r == '\\':
 			return '/'
-		case r == '$':
-			return 'S'
-		case r == utf8.RuneError || !unicode.IsPrint(r):
+		case r == '$' || r == utf8.RuneError || !unicode.IsPrint(r):
 			return ' '
 		}
 		return r

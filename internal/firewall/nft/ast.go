@@ -45,11 +45,11 @@ const (
 	stVerdict                     // left: exVerdict
 	stReject                      // op: "tcp reset", "icmp", "icmpv6", "icmpx" or ""
 	stNop                         // no effect on where packets go; text
-	stUndecidable                 // a condition on what no ruleset tells; op: why
+	stUndecidable                 // a condition on what no ruleset tells; op: why; right: the key, if there is one
 	stUnknown                     // op: why
 	stNAT                         // op: dnat, snat, masquerade, redirect; left: address, right: port; text: the family
 	stMangle                      // left: what is set, right: to what
-	stUpdate                      // op: add, update, delete; left: the set
+	stUpdate                      // op: add, update, delete; left: the set; right: the key
 	stNotrack
 	stXT // an extension of iptables; op: match, target; text: its name
 )

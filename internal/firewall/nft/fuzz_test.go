@@ -168,6 +168,15 @@ func TestLong(t *testing.T) {
 		{"text", 50_000, func() (*firewall.Ruleset, error) { return ParseText("f", manyText(50_000)) }},
 		{"json", 50_000, func() (*firewall.Ruleset, error) { return ParseJSON("f", manyJSON(50_000)) }},
 		{"elements", 1, func() (*firewall.Ruleset, error) { return ParseText("f", manyElements(200_000)) }},
+		{"elem in elem", 1, func() (*firewall.Ruleset, error) {
+			return ParseJSON("f", strings.NewReader(`{"nftables": [{"rule": {"family": "inet", "table": "t", "chain": "c", "expr": [{"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": {"set": [`+
+				strings.Repeat(`{"elem": {"val": `, 4000)+strings.Repeat(" ", 1<<20)+`1`+strings.Repeat(`}}`, 4000)+`]}}}]}}, {"chain": {"family": "inet", "table": "t", "name": "c"}}]}`))
+		}},
+		{"verdict map", 3, func() (*firewall.Ruleset, error) {
+			return ParseText("f", repeat(20_000, "table inet t { chain c { tcp dport vmap { 65000 : drop", func(i int) string {
+				return fmt.Sprintf(", %d : %s", i, []string{"accept", "drop"}[i%2])
+			}, ", * : return }; }; }"))
+		}},
 		{"nesting", 1, func() (*firewall.Ruleset, error) {
 			return ParseText("f", strings.NewReader("table inet t { chain c { tcp flags & "+strings.Repeat("(", 1<<20)+"syn"+strings.Repeat(")", 1<<20)+" == syn drop; }; }"))
 		}},

@@ -16,6 +16,11 @@ import (
 // Unparsed or in an action of kind Unknown. The error tells that r cannot be
 // read or is not this format; a file that is cut off is read up to there and
 // has an Unparsed.
+//
+// The JSON of nft 1.0.6 leaves out that a table is dormant, which cannot be
+// noticed: such a table is taken for an active one. It also leaves out the
+// device of an ingress chain in an inet table, which makes the chain undecided.
+// The text has both.
 func ParseJSON(file string, r io.Reader) (*firewall.Ruleset, error) {
 	lines := &lineReader{r: r}
 	dec := json.NewDecoder(lines)
@@ -228,6 +233,9 @@ func (p *jsonParser) element(e raw, s *namedSet, depth int) expr {
 
 // elementValue takes a value out of {"elem": {"val": …}} and minds its options.
 func (p *jsonParser) elementValue(e raw, s *namedSet, depth int) expr {
+	if depth > maxDepth {
+		return value("…")
+	}
 	inner := e.get("elem")
 	if inner == nil {
 		if e.kind() == '"' && len(e) == 3 && e[1] == '*' {

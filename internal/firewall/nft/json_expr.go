@@ -206,7 +206,7 @@ func (p *jsonParser) statement(t *table, v raw) (stmt, error) {
 	case "set", "map":
 		return p.update(name, body)
 	case "meter":
-		return condition("meter " + clip(body.get("name").str(), 60)), nil
+		return p.meter(body), nil
 	case "tproxy":
 		return stmt{kind: stUnknown, op: "tproxy hands packets to a program of the host", text: name}, nil
 	case "synproxy":
@@ -266,6 +266,12 @@ func (p *jsonParser) nat(name string, body raw) stmt {
 	return s
 }
 
+func (p *jsonParser) meter(body raw) stmt {
+	s := condition("meter " + clip(body.get("name").str(), 60))
+	s.right = p.expr(body.get("key"), 0)
+	return s
+}
+
 // update reads {"set": {"op": "add", "elem": …, "set": "@s"}} and the same
 // with a map.
 func (p *jsonParser) update(name string, body raw) (stmt, error) {
@@ -273,5 +279,5 @@ func (p *jsonParser) update(name string, body raw) (stmt, error) {
 	if set.kind != exSetRef {
 		return stmt{}, errors.New("expected the name of a set with @")
 	}
-	return stmt{kind: stUpdate, op: clip(body.get("op").str(), 20), left: set}, nil
+	return stmt{kind: stUpdate, op: clip(body.get("op").str(), 20), left: set, right: p.expr(body.get("elem"), 0)}, nil
 }

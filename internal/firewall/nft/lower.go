@@ -135,6 +135,7 @@ func (l *lowering) statement(s *stmt, last bool) {
 		l.reject(s)
 	case stNop:
 	case stUndecidable:
+		l.key(&s.right)
 		l.and(undecidable(s.op)...)
 	case stUnknown:
 		l.emit(firewall.Action{Kind: firewall.Unknown, Why: s.op})
@@ -144,6 +145,7 @@ func (l *lowering) statement(s *stmt, last bool) {
 	case stMangle:
 		l.mangle(s, last)
 	case stUpdate:
+		l.key(&s.right)
 		if s.op != "delete" && !last {
 			l.and(undecidable("the set " + s.left.text + " may be full, or a limit in it reached")...)
 		}
@@ -151,6 +153,14 @@ func (l *lowering) statement(s *stmt, last bool) {
 		l.emit(firewall.Action{Kind: firewall.Notrack})
 	case stXT:
 		l.extension(s)
+	}
+}
+
+// key adds what nft checks before it reads the key of an update or a meter.
+func (l *lowering) key(e *expr) {
+	if e.kind != exNone {
+		_, implied := l.b.subjectsOf(e)
+		l.and(implied...)
 	}
 }
 

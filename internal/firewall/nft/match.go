@@ -66,7 +66,7 @@ func (l *lowering) match(st *stmt) []firewall.Match {
 		return append(implied, l.masked(st)...)
 	case st.right.kind == exSet || st.right.kind == exSetRef:
 		if st.op != "" && st.op != "==" && st.op != "in" && !not {
-			return undecidable("operator " + st.op + " with a set")
+			return append(implied, undecidable("operator "+st.op+" with a set")...)
 		}
 		return append(implied, l.inSet(subs, &st.right, not)...)
 	case len(subs) > 1:

@@ -74,28 +74,26 @@ func (p *textParser) update() (stmt, error) {
 		return s, errors.New("expected @ and the name of a set")
 	}
 	s.left = set
-	return s, p.block()
+	s.right, err = p.block()
+	return s, err
 }
 
-// block passes over { … }.
-func (p *textParser) block() error {
-	if !p.is("{") {
-		return p.errSyntax("{")
+// block reads { key … }: of its options nothing is needed.
+func (p *textParser) block() (key expr, err error) {
+	outside := p.open
+	if err := p.expect("{"); err != nil {
+		return key, err
 	}
-	depth := 0
-	for p.tok.kind != tkEnd {
-		switch {
-		case p.is("{"):
-			depth++
-		case p.is("}"):
-			depth--
+	if key, err = p.lhs(); err != nil {
+		return key, err
+	}
+	for p.open > outside {
+		if p.tok.kind == tkEnd {
+			return key, errors.New("expected }: is the file cut off?")
 		}
 		p.take()
-		if depth == 0 {
-			return nil
-		}
 	}
-	return errors.New("expected }: is the file cut off?")
+	return key, nil
 }
 
 // meter reads "meter NAME size N { key limit … }".
@@ -108,7 +106,9 @@ func (p *textParser) meter() (stmt, error) {
 	if p.accept("size") {
 		p.take()
 	}
-	return condition("meter " + name), p.block()
+	s := condition("meter " + name)
+	s.right, err = p.block()
+	return s, err
 }
 
 // xt reads what nft shows of extensions of iptables: xt match "recent".
