@@ -50,6 +50,14 @@ bench-scan: ## compare the scan engine with masscan, zmap and nmap (BENCH_QUICK=
 fuzz: ## run every fuzz target for FUZZTIME (20s)
 	scripts/fuzz.sh
 
+# How many random rulesets of each language, and the first seed of them.
+FUZZ_FIREWALL_RULESETS ?= 500
+FUZZ_FIREWALL_SEED ?= 1000000
+
+.PHONY: fuzz-firewall
+fuzz-firewall: ## hold the ruleset evaluator against this kernel over FUZZ_FIREWALL_RULESETS random rulesets
+	FUZZ_FIREWALL_RULESETS=$(FUZZ_FIREWALL_RULESETS) FUZZ_FIREWALL_SEED=$(FUZZ_FIREWALL_SEED) $(GO) test -count 1 -v -run TestKernelAgrees -timeout 2h ./internal/oracle
+
 .PHONY: tools
 tools: bin/golangci-lint ## build the pinned linter
 

@@ -106,7 +106,7 @@ func compileRule(matches []Match) compiled {
 			c.tuples = append(c.tuples, t)
 		case Undecidable:
 			c.why = cmp.Or(c.why, m.Why, "a match that cannot be decided")
-		case OrigDst, NFProto, InInterface, OutInterface, State, Status, DstLocal, ICMPType, TCPFlags:
+		case OrigDst, NFProto, InInterface, OutInterface, State, Status, DstLocal, ICMPType, TCPFlags, Presumed:
 			c.rest = append(c.rest, m)
 		}
 	}

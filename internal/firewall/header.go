@@ -140,6 +140,8 @@ func (h *header) value(m *Match) Tri {
 		return triOf(m.Numbers.Contains(h.icmp))
 	case TCPFlags:
 		return triOf(m.Numbers.Contains(h.flags))
+	case Presumed:
+		return Yes
 	case Src, Dst, SrcPort, DstPort, OrigDstPort, Protocol, Tuple, Undecidable:
 	}
 	return Maybe
@@ -165,7 +167,7 @@ func (h *header) impossible(m *Match) bool {
 	case TCPFlags:
 		return h.protocol != tcpProtocol
 	case Src, Dst, OrigDst, SrcPort, DstPort, OrigDstPort, Protocol, NFProto, InInterface, OutInterface,
-		State, Status, DstLocal, Tuple, Undecidable:
+		State, Status, DstLocal, Tuple, Undecidable, Presumed:
 	}
 	return false
 }

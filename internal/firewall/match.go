@@ -29,6 +29,15 @@ const (
 	TCPFlags                  // Numbers 0-255: the values of the flags octet that match
 	Tuple                     // Tuples: any one of several conjunctions
 	Undecidable               // Why: cannot be known from the ruleset
+	Presumed                  // Why: not to be known either, but taken to hold of every packet a question is about
+)
+
+// What is presumed of packets, the Why of field Presumed. A rule that looks for
+// the opposite negates it.
+const (
+	PresumeReversePath = "packets are taken to come in where their sources are reached, so that reverse-path filters pass them; sources that are forged within the zone are not"
+	PresumeUnicast     = "packets are taken to be sent to one host alone, not broadcast"
+	PresumeHostSource  = "sources are taken to be addresses of single other hosts; the kernel refuses broadcast and its own addresses"
 )
 
 // States of connection tracking, the values of field State.
@@ -67,7 +76,8 @@ type Match struct {
 	Names   []string  // of interfaces; a closing "*" matches any rest, "*" alone every interface
 	Tuples  [][]Match // any of these conjunctions; Not holds for the whole
 	// Why tells of an Undecidable what cannot be known and why, in one line:
-	// "limit 5/second depends on traffic".
+	// "limit 5/second depends on traffic". Of a Presumed it is one of the
+	// constants beside it.
 	Why string
 }
 

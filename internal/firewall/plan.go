@@ -3,6 +3,7 @@ package firewall
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"reconshield/internal/exposure"
@@ -15,9 +16,21 @@ import (
 // Its meaning, which every rendered configuration must have exactly: a new
 // conversation to one of Addresses is accepted when an Allow covers it, and
 // dropped otherwise. Replies of accepted conversations, what connection
-// tracking calls related, loopback, and the ICMP messages of RFC 4890 section
-// 4.3 and 4.4 and RFC 1191 pass. Nothing is accepted for its source port. A new
+// tracking calls related, loopback, and the ICMP messages that must pass do:
+// for IPv4 the errors (unreachable with fragmentation needed, RFC 1191; time
+// exceeded; parameter problem) and echo requests (RFC 1122 section 3.2.2.6),
+// for IPv6 those of RFC 4890 section 4.3, echo among them, and on the asset
+// those of section 4.4. Nothing is accepted for its source port. A new
 // conversation from the asset is accepted unless DNS forbids it.
+//
+// On a gateway, other hosts count as well. Packets that come in on an interface
+// of a zone outside with the asset's address as their source are dropped. Hosts
+// in a zone of Inside may open conversations to everywhere but the networks of
+// those zones, unless DNS forbids it; their queries to the approved resolvers
+// pass wherever those stand. Nothing else is forwarded: not from one zone inside
+// to another, and nothing from outside but to the asset. What is for the gateway
+// itself is no part of the plan. On an asset with Docker, containers may open
+// what the asset may.
 type Plan struct {
 	Asset     string
 	Owner     string
@@ -33,6 +46,25 @@ type Plan struct {
 	// DNS servers can say; empty: nobody.
 	Secondaries []netip.Prefix
 	Policy      string // the policy file's name, for comments
+}
+
+// Inside are the zones of which a gateway lets conversations out: those that
+// have networks and are not Outside. A zone with interfaces alone is none of
+// them, because nobody could tell whose packets come from there.
+func (p Plan) Inside() []policy.Zone {
+	var out []policy.Zone
+	for _, z := range p.Zones {
+		if len(z.Networks) > 0 && !Outside(z) {
+			out = append(out, z)
+		}
+	}
+	return out
+}
+
+// Outside reports whether a zone holds everybody: wan, and one with a network
+// of all addresses.
+func Outside(z policy.Zone) bool {
+	return z.Name == policy.WAN || slices.ContainsFunc(z.Networks, func(n netip.Prefix) bool { return n.Bits() == 0 })
 }
 
 // Place is where the rules stand.

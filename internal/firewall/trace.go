@@ -150,7 +150,7 @@ func (w *walk) doubt(s *scoped) string {
 			return "whether the destination is the host itself is not known; give the output of \"ip -j address\" as well"
 		case State:
 			return "connection tracking has not seen the packet here"
-		case Src, Dst, OrigDst, SrcPort, DstPort, OrigDstPort, Protocol, NFProto, Status, ICMPType, TCPFlags, Tuple, Undecidable:
+		case Src, Dst, OrigDst, SrcPort, DstPort, OrigDstPort, Protocol, NFProto, Status, ICMPType, TCPFlags, Tuple, Undecidable, Presumed:
 		}
 	}
 	for i := range s.tuples {

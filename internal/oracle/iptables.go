@@ -2,8 +2,37 @@ package oracle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
+
+// IPSets draws the sets that rules of IPTables look into, as ipset save prints
+// them.
+func (w World) IPSets(six bool) string {
+	family, bits := "inet", 24
+	if six {
+		family, bits = "inet6", 64
+	}
+	out := []string{
+		"create nets hash:net family " + family,
+		"create ports bitmap:port range 0-65535",
+		"create pairs hash:ip,port family " + family,
+		"create single hash:ip family " + family,
+		"create list list:set size 8",
+		"add list single",
+		"add list nets",
+		fmt.Sprintf("add nets %s/%d", w.source(six), bits),
+		fmt.Sprintf("add nets %s nomatch", w.source(six)),
+		fmt.Sprintf("add nets %s", w.target(six)),
+		fmt.Sprintf("add ports %d", w.port()),
+		fmt.Sprintf("add single %s", w.source(six)),
+	}
+	for range 2 {
+		out = append(out, fmt.Sprintf("add pairs %s,%s:%d", w.pick(w.source(six).String(), w.target(six).String()), w.pick("tcp", "udp"), w.port()))
+	}
+	slices.Sort(out[7:])
+	return lines(slices.Compact(out))
+}
 
 // IPTables draws a file for iptables-restore, or ip6tables-restore.
 func (w World) IPTables(six bool) string {
@@ -147,6 +176,12 @@ func (g iptables) extension(words *[]string, table string) {
 		add("-m limit --limit 1000/sec")
 	case 7:
 		add("-m mark --mark 0x1")
+	case 9, 10:
+		name, sides := g.pick("nets", "ports", "pairs", "list"), g.pick("src", "dst")
+		if name == "pairs" {
+			sides = g.pick("src,dst", "dst,dst", "src,src")
+		}
+		add("-m set %s--match-set %s %s", g.not(), name, sides)
 	case 8:
 		add("-m comment --comment %q", g.pick("a rule", "-j ACCEPT", "it's"))
 	}

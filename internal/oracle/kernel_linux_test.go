@@ -124,7 +124,14 @@ func trial(ctx context.Context, s *rehearse.Stage, kind string, seed uint64, pac
 	if err := s.Flush(ctx); err != nil {
 		return err
 	}
-	if err := s.Load(ctx, rehearse.Ruleset{Dialect: d, File: "rules", Text: []byte(text)}); err != nil {
+	load := []rehearse.Ruleset{{Dialect: d, File: "rules", Text: []byte(text)}}
+	var sources []dialect.Source
+	if kind != "nft" {
+		sets := w.IPSets(six)
+		load = append(load, rehearse.Ruleset{Dialect: rehearse.IPSet, File: "sets", Text: []byte(sets)})
+		sources = append(sources, dialect.Source{Name: "sets", Text: []byte(sets)})
+	}
+	if err := s.Load(ctx, load...); err != nil {
 		return fmt.Errorf("%s seed %d: %w\n%s", kind, seed, err, numbered(text))
 	}
 	if text, err = listing(ctx, s, kind, seed, text); err != nil {
@@ -134,7 +141,7 @@ func trial(ctx context.Context, s *rehearse.Stage, kind string, seed uint64, pac
 	if six && d == rehearse.IP6Tables {
 		name = "rules.v6"
 	}
-	rules, err := dialect.Load([]dialect.Source{{Name: name, Text: []byte(text)}}, dialect.Options{})
+	rules, err := dialect.Load(append(sources, dialect.Source{Name: name, Text: []byte(text)}), dialect.Options{})
 	if err != nil {
 		return fmt.Errorf("%s seed %d: %w\n%s", kind, seed, err, numbered(text))
 	}

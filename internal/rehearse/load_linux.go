@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -197,16 +198,40 @@ func (s *Stage) Flush(ctx context.Context) error {
 	}
 	// The kernel keeps sets that a rule uses, so they go last.
 	if sets {
-		tool, err := find([]string{"ipset"})
-		if err != nil {
+		if err := s.destroySets(ctx); err != nil {
 			return err
-		}
-		if said, err := s.tool(ctx, tool, nil, "destroy"); err != nil {
-			return fmt.Errorf("ipset destroy: %w: %s", err, strings.TrimSpace(said))
 		}
 	}
 	clear(s.loaded)
 	return s.forget()
+}
+
+// destroySets tries for a while: nf_tables lets go of the sets that deleted
+// rules used only after a grace period of the kernel, without a sign.
+func (s *Stage) destroySets(ctx context.Context) error {
+	tool, err := find([]string{"ipset"})
+	if err != nil {
+		return err
+	}
+	// A set that is an element of another counts as in use.
+	if said, err := s.tool(ctx, tool, nil, "flush"); err != nil {
+		return fmt.Errorf("ipset flush: %w: %s", err, strings.TrimSpace(said))
+	}
+	const every, patience = 5 * time.Millisecond, 10 * time.Second
+	for waited := time.Duration(0); ; waited += every {
+		said, err := s.tool(ctx, tool, nil, "destroy")
+		if err == nil {
+			return nil
+		}
+		if waited > patience || !strings.Contains(said, "in use") {
+			return fmt.Errorf("ipset destroy: %w: %s", err, strings.TrimSpace(said))
+		}
+		select {
+		case <-time.After(every):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // tables lists the tables that a text for iptables-restore holds.

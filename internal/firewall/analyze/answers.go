@@ -25,8 +25,23 @@ func Run(r *firewall.Ruleset, opt Options) (*Audit, error) {
 	}
 	a.Answers = append(a.Answers, in.answers()...)
 	a.Findings = append(a.Findings, in.findings(a.Answers)...)
-	a.Assumed = append(append(a.Assumed, r.Assumed...), in.assumed...)
+	a.Assumed = slices.Concat(a.Assumed, r.Assumed, presumed(r), in.assumed)
 	return a, nil
+}
+
+// presumed gathers what rules of the set look at that is taken for granted.
+func presumed(r *firewall.Ruleset) []string {
+	var out []string
+	for _, c := range r.Chains {
+		for i := range c.Rules {
+			for _, m := range c.Rules[i].Matches {
+				if m.Field == firewall.Presumed && !slices.Contains(out, m.Why) {
+					out = append(out, m.Why)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // subject is one address over one transport: the unit of work.

@@ -36,7 +36,7 @@ func shapeOf(matches []firewall.Match) shape {
 			s.unsure = true
 			s.rest = append(s.rest, m)
 		case firewall.OrigDst, firewall.OrigDstPort, firewall.NFProto, firewall.InInterface, firewall.OutInterface,
-			firewall.Status, firewall.DstLocal, firewall.ICMPType, firewall.TCPFlags, firewall.Tuple:
+			firewall.Status, firewall.DstLocal, firewall.ICMPType, firewall.TCPFlags, firewall.Tuple, firewall.Presumed:
 			s.rest = append(s.rest, m)
 		}
 	}
@@ -79,7 +79,7 @@ func implies(x, m *firewall.Match) bool {
 	if m.Field == firewall.Tuple {
 		return reflect.DeepEqual(x.Tuples, m.Tuples)
 	}
-	return x.Addrs.Equal(m.Addrs) && x.Numbers.Equal(m.Numbers) && slices.Equal(x.Names, m.Names)
+	return x.Why == m.Why && x.Addrs.Equal(m.Addrs) && x.Numbers.Equal(m.Numbers) && slices.Equal(x.Names, m.Names)
 }
 
 func inside[T firewall.Point[T]](a, b *firewall.Set[T]) bool {

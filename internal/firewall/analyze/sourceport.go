@@ -49,7 +49,7 @@ func trusting(r *firewall.Rule) (port string, ok bool) {
 				return "", false
 			}
 		case firewall.Src, firewall.Dst, firewall.OrigDst, firewall.DstPort, firewall.OrigDstPort, firewall.Protocol, firewall.NFProto,
-			firewall.InInterface, firewall.OutInterface, firewall.Status, firewall.DstLocal, firewall.ICMPType, firewall.Tuple, firewall.Undecidable:
+			firewall.InInterface, firewall.OutInterface, firewall.Status, firewall.DstLocal, firewall.ICMPType, firewall.Tuple, firewall.Undecidable, firewall.Presumed:
 		}
 	}
 	return port, ok

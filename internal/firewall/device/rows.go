@@ -65,15 +65,14 @@ func Outbound(p firewall.Plan) []Row {
 	return out
 }
 
-// Forward gives everything that a gateway in front of the asset decides: what
-// reaches the asset, what leaves it, and whose DNS queries pass. The rest is
-// dropped.
+// Forward gives everything that a gateway in front of the asset decides, as
+// firewall.Plan says: what reaches the asset, what leaves it, whose DNS queries
+// pass, and what the zones inside open. The rest is dropped.
 //
-// Everybody who stands in a zone with networks, other than wan, may ask the
-// approved resolvers, and an approved resolver that stands in such a zone may
-// ask anybody: the zone's interface and networks are both matched, so that the
-// outside gains nothing. What comes in on the interfaces of wan and claims to
-// be the asset is dropped.
+// Everybody who stands in a zone inside may ask the approved resolvers, and an
+// approved resolver that stands in such a zone may ask anybody: the zone's
+// interface and networks are both matched, so that the outside gains nothing.
+// What comes in on the interfaces of wan and claims to be the asset is dropped.
 func Forward(p firewall.Plan) []Row {
 	out := Inbound(p)
 	for _, f := range families() {
@@ -88,13 +87,39 @@ func Forward(p firewall.Plan) []Row {
 			out = append(out, Row{Family: f, Sources: from, Why: "conversations that the asset begins"})
 		}
 	}
+	return append(out, opened(p)...)
+}
+
+// opened gives what the zones inside may begin: conversations to the outside,
+// not to each other.
+func opened(p firewall.Plan) []Row {
+	var out []Row
+	inside := p.Inside()
+	for _, f := range families() {
+		var all []netip.Prefix
+		for _, z := range inside {
+			all = append(all, of(z.Networks, f)...)
+		}
+		if all = firewall.Prefixes(firewall.AddrsOf(all...)); len(all) == 0 {
+			continue
+		}
+		out = append(out, Row{Deny: true, Family: f, Targets: all, Why: "nothing else reaches the zones inside"})
+		for _, z := range inside {
+			if from := of(z.Networks, f); len(from) > 0 {
+				out = append(out, Row{
+					Family: f, Zone: within(z), Interfaces: z.Interfaces, Sources: from,
+					Why: "conversations of zone " + z.Name + " to the outside",
+				})
+			}
+		}
+	}
 	return out
 }
 
 func spoofed(p firewall.Plan) []Row {
 	var out []Row
 	for _, z := range p.Zones {
-		if !outside(z) || len(z.Interfaces) == 0 {
+		if !firewall.Outside(z) || len(z.Interfaces) == 0 {
 			continue
 		}
 		for _, f := range families() {
@@ -139,8 +164,8 @@ func asked(p firewall.Plan) []Row {
 func Clients(p firewall.Plan, f firewall.Family) []Row {
 	var out []Row
 	resolvers := hosts(p.DNS.Resolvers, f)
-	for _, z := range p.Zones {
-		if from := of(z.Networks, f); len(from) > 0 && len(resolvers) > 0 && !outside(z) {
+	for _, z := range p.Inside() {
+		if from := of(z.Networks, f); len(from) > 0 && len(resolvers) > 0 {
 			out = append(out, dns(Row{
 				Family: f, Zone: within(z), Interfaces: z.Interfaces, Sources: from, Targets: resolvers,
 				Why: "DNS of zone " + z.Name + " to the approved resolvers",
@@ -163,11 +188,6 @@ func recursing(p firewall.Plan, f firewall.Family) []Row {
 	return out
 }
 
-// outside reports whether a zone holds everybody.
-func outside(z policy.Zone) bool {
-	return z.Name == policy.WAN || slices.ContainsFunc(z.Networks, func(n netip.Prefix) bool { return n.Bits() == 0 })
-}
-
 // within names a zone that rows can match: one whose interfaces are known.
 func within(z policy.Zone) string {
 	if len(z.Interfaces) == 0 {
@@ -180,10 +200,7 @@ func within(z policy.Zone) string {
 // false when no zone's network does.
 func Home(p firewall.Plan, a netip.Addr) (home policy.Zone, ok bool) {
 	longest := -1
-	for _, z := range p.Zones {
-		if outside(z) {
-			continue
-		}
+	for _, z := range p.Inside() {
 		for _, n := range z.Networks {
 			if n.Contains(a) && n.Bits() > longest {
 				home, longest = z, n.Bits()

@@ -195,6 +195,9 @@ func (p *ruleParser) finishModule(m *activeModule) {
 	case addrtype:
 		p.finishAddrtype(m)
 	case undecided:
+		if p.presume(m) {
+			return
+		}
 		// esp, ah and their like ask for the protocol alone without options.
 		if m.mod.proto == 0 || len(m.words) > 0 {
 			p.doubt(m.why())
@@ -218,9 +221,30 @@ func localDst(not bool) firewall.Match {
 	return firewall.Match{Field: firewall.DstLocal, Not: not}
 }
 
+// presume adds what is taken to hold of the packets that questions are about:
+// that they pass reverse-path filters, and are for one host.
+func (p *ruleParser) presume(m *activeModule) bool {
+	words, not := strings.CutPrefix(string(m.words), "not ")
+	switch {
+	case m.name == "rpfilter":
+		p.add(firewall.Match{Field: firewall.Presumed, Not: strings.Contains(words, "invert"), Why: firewall.PresumeReversePath})
+	case m.name == "pkttype" && words == "pkt-type unicast":
+		p.add(firewall.Match{Field: firewall.Presumed, Not: not, Why: firewall.PresumeUnicast})
+	case m.name == "pkttype" && (words == "pkt-type broadcast" || words == "pkt-type multicast"):
+		p.add(firewall.Match{Field: firewall.Presumed, Not: !not, Why: firewall.PresumeUnicast})
+	default:
+		return false
+	}
+	return true
+}
+
 func (p *ruleParser) finishAddrtype(m *activeModule) {
 	words, not := strings.CutPrefix(string(m.words), "not ")
 	switch words {
+	case "src-type UNICAST":
+		p.add(firewall.Match{Field: firewall.Presumed, Not: not, Why: firewall.PresumeHostSource})
+	case "src-type BROADCAST", "src-type ANYCAST", "src-type MULTICAST", "src-type LOCAL":
+		p.add(firewall.Match{Field: firewall.Presumed, Not: !not, Why: firewall.PresumeHostSource})
 	case "dst-type BROADCAST", "dst-type ANYCAST", "dst-type UNICAST":
 		// An IPv4 address has one type: what is the host's own is none of these.
 		if p.t.family == firewall.IPv4 {

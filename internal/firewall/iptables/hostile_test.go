@@ -92,7 +92,7 @@ func check(t *testing.T, r firewall.Rule) {
 		t.Errorf("position %v, text %q", r.Pos, r.Text)
 	}
 	for _, m := range r.Matches {
-		if (m.Field == firewall.Undecidable) != (m.Why != "") || (m.Field == firewall.Tuple) != (len(m.Tuples) > 0) {
+		if (m.Field == firewall.Undecidable || m.Field == firewall.Presumed) != (m.Why != "") || (m.Field == firewall.Tuple) != (len(m.Tuples) > 0) {
 			t.Errorf("match %+v of %q", m, r.Text)
 		}
 	}

@@ -49,7 +49,7 @@ func showMatches(list []firewall.Match) string {
 func showMatch(m firewall.Match) string {
 	name := []string{
 		"src", "dst", "origdst", "sport", "dport", "origdport", "proto", "nfproto", "in", "out", "state", "status", "local", "icmp",
-		"flags", "any", "?",
+		"flags", "any", "?", "presumed",
 	}[m.Field]
 	if m.Not {
 		name = "!" + name

@@ -194,6 +194,10 @@ func typeOf(name string) dtype {
 		return dtype{kind: number, bits: true, domain: numbersTo(256), symbols: tcpFlag, what: "TCP flags"}
 	case "fib_addrtype":
 		return dtype{kind: number, symbols: addrTypeNumber, what: "a type of address"}
+	case "boolean":
+		return dtype{kind: number, domain: []firewall.Number{0, 1}, symbols: presence, what: "missing or exists"}
+	case "pkt_type":
+		return dtype{kind: number, symbols: packetTypeNumber, what: "a type of packet"}
 	case "nf_proto":
 		return dtype{kind: number, domain: []firewall.Number{2, 10}, symbols: nfProto, what: "ipv4 or ipv6"}
 	case "ether_type":

@@ -75,7 +75,7 @@ func dumpMatches(list []firewall.Match) string {
 func dumpMatch(m *firewall.Match) string {
 	names := []string{
 		"src", "dst", "origdst", "sport", "dport", "origdport", "proto", "family", "iif", "oif", "state", "status",
-		"dstlocal", "icmp", "tcpflags", "tuple", "?",
+		"dstlocal", "icmp", "tcpflags", "tuple", "?", "presumed",
 	}
 	name := names[m.Field]
 	if m.Not {

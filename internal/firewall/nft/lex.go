@@ -118,10 +118,23 @@ func (x *lexer) next() token {
 		case wordByte(c):
 			x.back(c)
 			return x.word(spaced)
+		case c == '[' && x.remark():
+			spaced = true
 		default:
 			return x.sign(c, spaced)
 		}
 	}
+}
+
+// remark takes what nft 1.0 prints behind a value whose type it has lost
+// ("0x35 [invalid type]"); the value itself is right.
+func (x *lexer) remark() bool {
+	const text = "invalid type]"
+	if head, _ := x.r.Peek(len(text)); string(head) != text {
+		return false
+	}
+	_, _ = x.r.Discard(len(text)) // was just seen
+	return true
 }
 
 // continuation takes the end of line after a backslash.

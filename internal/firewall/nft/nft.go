@@ -1,5 +1,5 @@
-// Package nft writes the rule model for nftables. It does not load or read
-// rulesets.
+// Package nft reads and writes nftables: listings of the kernel in JSON and in
+// text, files for nft, and plans. It loads nothing.
 package nft
 
 import (

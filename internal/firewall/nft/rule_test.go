@@ -146,7 +146,11 @@ func TestRules(t *testing.T) {
 		{"inet", "fib daddr type { local, multicast } accept", "tuple(dstlocal | ?) -> accept"},
 		{"inet", "fib daddr type broadcast drop", "tuple(!dstlocal ?) -> drop"},
 		{"inet", "fib daddr . iif type local accept", "? -> accept"},
-		{"inet", "fib saddr . iif oif missing drop", "? -> drop"},
+		{"inet", "fib saddr . iif oif missing drop", "!presumed= -> drop"},
+		{"inet", "fib saddr . mark . iif oif exists accept", "presumed= -> accept"},
+		{"inet", "meta pkttype host accept", "presumed= -> accept"},
+		{"inet", "meta pkttype != broadcast accept", "presumed= -> accept"},
+		{"inet", "meta pkttype { broadcast, multicast } drop", "!presumed= -> drop"},
 		// Other conditions.
 		{"inet", "limit rate 5/second burst 10 packets tcp dport 22 accept", "? proto=6 dport=22 -> accept"},
 		{"inet", "limit rate over 10 mbytes/second burst 1 mbytes drop", "? -> drop"},

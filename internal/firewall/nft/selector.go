@@ -28,6 +28,8 @@ const (
 	fibLocal         // fib daddr type
 	ctStatusBit      // ct status
 	ctDir            // ct direction
+	reversePath      // fib saddr . iif oif
+	packetType       // meta pkttype
 )
 
 // transports are the protocols with ports.
@@ -93,6 +95,10 @@ func subjectOf(sel string) subject {
 		return subject{field: firewall.SrcPort, dt: typeOf("inet_service"), role: anyPorts}
 	case "th dport":
 		return subject{field: firewall.DstPort, dt: typeOf("inet_service"), role: anyPorts}
+	case "fib saddr . iif oif", "fib saddr . mark . iif oif":
+		return subject{dt: typeOf("boolean"), role: reversePath}
+	case "meta pkttype":
+		return subject{dt: typeOf("pkt_type"), role: packetType}
 	case "fib daddr type":
 		return subject{field: firewall.DstLocal, dt: typeOf("fib_addrtype"), role: fibLocal}
 	}

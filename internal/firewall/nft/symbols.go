@@ -378,3 +378,29 @@ func addrTypeNumber(name string) (firewall.Number, bool) {
 	}
 	return 0, false
 }
+
+// presence are the words of what a look-up finds or does not.
+func presence(name string) (firewall.Number, bool) {
+	switch name {
+	case "missing":
+		return 0, true
+	case "exists":
+		return 1, true
+	}
+	return 0, false
+}
+
+// packetTypeNumber knows the types of uapi/linux/if_packet.h.
+func packetTypeNumber(name string) (firewall.Number, bool) {
+	switch name {
+	case "host", "unicast":
+		return 0, true
+	case "broadcast":
+		return 1, true
+	case "multicast":
+		return 2, true
+	case "other":
+		return 3, true
+	}
+	return 0, false
+}

@@ -68,6 +68,10 @@ func (s *subject) numbers(in firewall.Numbers, not bool) firewall.Match {
 		return firewall.Match{Field: firewall.Undecidable, Not: not, Why: "ct status compares bits that depend on the conversation"}
 	case fibLocal:
 		return addrType(in, not)
+	case reversePath:
+		return firewall.Match{Field: firewall.Presumed, Not: in.Contains(0) != not, Why: firewall.PresumeReversePath}
+	case packetType:
+		return firewall.Match{Field: firewall.Presumed, Not: in.Contains(0) == not, Why: firewall.PresumeUnicast}
 	case plain, anyPorts, firstHeader:
 	}
 	if len(s.dt.domain) > 0 && s.project != nil {

@@ -22,7 +22,7 @@ import (
 	"reconshield/internal/firewall/opnsense"
 	"reconshield/internal/firewall/panos"
 	"reconshield/internal/firewall/pf"
-	"reconshield/internal/firewall/routeros" //nolint:misspell // MikroTik's name
+	"reconshield/internal/firewall/routeros"
 	"reconshield/internal/firewall/ufw"
 	"reconshield/internal/firewall/windows"
 )
@@ -57,7 +57,7 @@ func devices() []Format {
 	return []Format{
 		{"opnsense", nil, "OPNsense", opnsense.RenderOPNsense},
 		{"pfsense", nil, "pfSense", opnsense.RenderPFSense},
-		{"routeros", []string{"mikrotik"}, "MikroTik RouterOS", routeros.Render}, //nolint:misspell // MikroTik's name
+		{"routeros", []string{"mikrotik"}, "MikroTik RouterOS", routeros.Render},
 		{"asa", []string{"cisco-asa"}, "Cisco ASA", asa.Render},
 		{"ios", []string{"cisco-ios", "ios-xe"}, "Cisco IOS", ios.Render},
 		{"junos", []string{"srx", "juniper"}, "Juniper SRX (Junos)", junos.Render},

@@ -46,6 +46,7 @@ func New(p *policy.Policy, asset string, opt Options) (firewall.Plan, error) {
 	plan := firewall.Plan{
 		Asset: a.Name, Owner: a.Owner, Role: a.Role, Addresses: slices.Clone(a.Addresses), Place: opt.Place,
 		Zones: slices.Clone(p.Zones), Limit: opt.RateLimit, Docker: opt.Docker, Policy: p.File,
+		Secondaries: slices.Clone(a.Secondaries),
 	}
 	if len(plan.Addresses) == 0 {
 		return firewall.Plan{}, fmt.Errorf("asset %q has no addresses: add them to the policy", a.Name)

@@ -134,7 +134,18 @@ func Want(p firewall.Plan, k Packet) bool {
 		}
 		return !query || p.DNS.Self || slices.Contains(p.DNS.Resolvers, k.Dst)
 	}
-	return query && (client(p, k) && slices.Contains(p.DNS.Resolvers, k.Dst) || slices.Contains(p.DNS.Resolvers, k.Src) && client(p, k))
+	if query {
+		return client(p, k) && (slices.Contains(p.DNS.Resolvers, k.Dst) || slices.Contains(p.DNS.Resolvers, k.Src))
+	}
+	return client(p, k) && !inside(p, k.Dst)
+}
+
+// inside reports whether an address is of a zone that has networks and is not
+// wan.
+func inside(p firewall.Plan, a netip.Addr) bool {
+	return slices.ContainsFunc(p.Zones, func(z policy.Zone) bool {
+		return z.Name != "wan" && slices.ContainsFunc(z.Networks, func(n netip.Prefix) bool { return n.Contains(a) })
+	})
 }
 
 func covers(a firewall.Allow, k Packet) bool {
