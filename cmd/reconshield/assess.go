@@ -45,7 +45,8 @@ A TARGET is an address, a prefix, a range (192.0.2.1-9) or a host name.
 reconshield assess ns1.example.net 192.0.2.0/28 2001:db8::53 --format json
 reconshield assess 192.0.2.53 --zone example.net --check XFR-1,UPD-1
 reconshield assess --targets-from mine.txt --exclude 192.0.2.7 --format sarif --output dns.sarif
-reconshield assess 192.0.2.53 --collector probe.example.net`,
+reconshield assess 192.0.2.53 --collector probe.example.net
+reconshield assess 192.0.2.53 --policy policy.yaml --from-zone lan`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.app.Targets = args
 			return runAssess(cmd, f)
@@ -75,6 +76,8 @@ func (f *assessFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&o.SourceIP, "source-ip", "", "send from this `ADDRESS`")
 	flags.StringVar(&o.Interface, "interface", "", "send through this `INTERFACE` (Linux)")
 	flags.StringVar(&o.Vantage, "vantage", "", "`NAME` of the place measured from, kept in the report")
+	flags.StringVar(&o.Policy, "policy", "", "compare with the exposure policy in `FILE`, and recommend its firewall rules")
+	flags.StringVar(&o.FromZone, "from-zone", "", "the `ZONE` of the policy in which this vantage stands (default wan)")
 	flags.StringVar(&f.format, "format", "terminal", "the form of the report: terminal, json, jsonl, csv, html or sarif")
 	flags.StringVarP(&f.output, "output", "o", "", "write the report to `FILE`")
 	flags.StringVar(&f.failOn, "fail-on", "high", "exit 1 from this severity: critical, high, medium, low, info or none")
@@ -117,7 +120,7 @@ func runAssess(cmd *cobra.Command, f assessFlags) error {
 
 	a, err := assess(cmd, f)
 	if err != nil {
-		return err
+		return policyFailure(cmd, err)
 	}
 	code := exitCode(a, failOn, len(f.app.Only) > 0)
 	opts := appearance(out.w, f.color)
@@ -137,7 +140,7 @@ func runAssess(cmd *cobra.Command, f assessFlags) error {
 // refuseEmpty refuses options whose empty value would mean their default: in a
 // script that is a variable which was not set, and a wider run than was meant.
 func refuseEmpty(cmd *cobra.Command) error {
-	for _, name := range []string{"check", "skip", "exclude", "ports", "zone", "targets-from", "collector"} {
+	for _, name := range []string{"check", "skip", "exclude", "ports", "zone", "targets-from", "collector", "policy", "from-zone"} {
 		if f := cmd.Flags().Lookup(name); f.Changed && strings.Trim(f.Value.String(), "[], ") == "" {
 			return fmt.Errorf("--%s is empty: give it a value or leave it out", name)
 		}

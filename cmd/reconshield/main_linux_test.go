@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -9,6 +10,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if code, asked := startedAgain(); asked {
+		os.Exit(code) //nolint:forbidigo // the contract of rehearse.Main
+	}
 	testscript.Main(inLab{m}, map[string]func(){"reconshield": main})
 }
 

@@ -72,7 +72,7 @@ reconshield scan 192.0.2.0/28 --service
 reconshield checks REC-1`,
 		SilenceUsage: true,
 	}
-	root.AddCommand(newAssessCommand(), newScanCommand(), newChecksCommand(), newCollectorCommand(), newPortCommand(), newAtlasCommand(), newIntelCommand())
+	root.AddCommand(newAssessCommand(), newScanCommand(), newChecksCommand(), newCollectorCommand(), newPortCommand(), newAtlasCommand(), newIntelCommand(), newPolicyCommand(), newFirewallCommand())
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		completion.Short = "Write the completion script of a shell"

@@ -73,6 +73,9 @@ func (a *App) Run(ctx context.Context) (*exposure.Assessment, error) {
 	out.Assets, out.Quiet = r.assets, r.quiet.list()
 	out.Interceptor = r.interceptionVerdict()
 	out.Warnings = append(out.Warnings, r.warned...)
+	for i := range out.Assets {
+		a.judge.asset(&out.Assets[i])
+	}
 	sortAssets(out.Assets)
 	out.Partial = ctx.Err() != nil
 	a.gaps(out, r)

@@ -47,6 +47,9 @@ type Options struct {
 	Vantage   string
 	Version   string
 
+	Policy   string // file of the exposure policy to compare with; "-" is Stdin, empty: none
+	FromZone string // of the policy, in which the vantage stands; empty: by Vantage, else wan
+
 	// Reference is what is known of ports and vulnerabilities; the embedded data
 	// when nil.
 	Reference *Reference
@@ -91,6 +94,7 @@ type plan struct {
 	nonces   *nonce.Zone
 	control  netip.Addr
 	source   netip.Addr
+	judge    *judge // nil without a policy
 	warnings []string
 	given    []string
 }
@@ -99,7 +103,7 @@ type plan struct {
 // resolves the names.
 func newPlan(ctx context.Context, o Options) (*plan, error) {
 	p := &plan{opts: withDefaults(o)}
-	steps := []func() error{p.readTargets, p.readChecks, p.readNames, p.readAddresses, p.readLimits}
+	steps := []func() error{p.readTargets, p.readChecks, p.readNames, p.readAddresses, p.readLimits, p.readPolicy}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err

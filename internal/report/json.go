@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -43,6 +44,9 @@ func EncodeJSON(v any) ([]byte, error) {
 // escapeInvisible rewrites what is not printable in a JSON text. Such
 // characters stand inside strings only, so the text keeps its meaning.
 func escapeInvisible(text []byte) []byte {
+	if !slices.ContainsFunc(text, func(c byte) bool { return c >= 0x7f }) {
+		return text
+	}
 	out := make([]byte, 0, len(text))
 	for i := 0; i < len(text); {
 		if c := text[i]; c < utf8.RuneSelf {
