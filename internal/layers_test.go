@@ -45,7 +45,7 @@ func layers() map[string]layer {
 		"dnscheck": engines, "identify": engines, "monitor": engines, "scan": engines, "traffic": engines,
 
 		"alert": adapters, "capture": adapters, "collector": adapters, "dial": adapters, "feeds": adapters,
-		"fleet":   adapters,
+		"fleet": adapters, "guard": adapters,
 		"rawsock": adapters, "rehearse": adapters, "route": adapters, "store": adapters,
 
 		"report": surfaces, "web": surfaces,

@@ -72,9 +72,9 @@ func compileChain(c *Chain) *program {
 
 // wanted gives the destinations that the rule is about; nil when it is about
 // any or about too many ranges to index.
-func (r *compiled) wanted() []Span[netip.Addr] {
+func (c *compiled) wanted() []Span[netip.Addr] {
 	const most = 16
-	for _, d := range r.dst {
+	for _, d := range c.dst {
 		if !d.not && len(d.set.Spans()) <= most && !d.set.Empty() {
 			return d.set.Spans()
 		}

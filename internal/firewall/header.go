@@ -85,21 +85,18 @@ type header struct {
 
 // Protocols that have ports where TCP has them, and those with types.
 const (
-	icmpProtocol   Number = 1
-	tcpProtocol    Number = 6
-	udpProtocol    Number = 17
-	dccpProtocol   Number = 33
-	icmp6Protocol  Number = 58
-	sctpProtocol   Number = 132
-	udplitProtocol Number = 136
+	icmpProtocol    Number = 1
+	tcpProtocol     Number = 6
+	udpProtocol     Number = 17
+	dccpProtocol    Number = 33
+	icmp6Protocol   Number = 58
+	sctpProtocol    Number = 132
+	udpLiteProtocol Number = 136
 )
 
 func (h *header) ported() bool {
-	switch h.protocol {
-	case tcpProtocol, udpProtocol, dccpProtocol, sctpProtocol, udplitProtocol:
-		return true
-	}
-	return false
+	return h.protocol == tcpProtocol || h.protocol == udpProtocol || h.protocol == dccpProtocol ||
+		h.protocol == sctpProtocol || h.protocol == udpLiteProtocol
 }
 
 // decide says whether a match that needs no source holds.

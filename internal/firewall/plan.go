@@ -99,10 +99,10 @@ func (r PortRange) String() string {
 	return fmt.Sprintf("%d-%d", r.First, r.Last)
 }
 
-// Of gives the sources of one family; any is true when every address of it may
-// be a source. With any false and no sources the Allow says nothing of the
+// Of gives the sources of one family; anyone is true when every address of it
+// may be a source. With anyone false and no sources the Allow says nothing of the
 // family.
-func (a Allow) Of(f Family) (sources []netip.Prefix, any bool) {
+func (a Allow) Of(f Family) (sources []netip.Prefix, anyone bool) {
 	if len(a.Sources) == 0 {
 		return nil, true
 	}

@@ -110,7 +110,7 @@ func (g *nft) rule(kind string, targets []string) string {
 	return strings.Join(append(words, g.verdict(kind, targets)), " ")
 }
 
-func (g *nft) match(kind string) string {
+func (g *nft) match(kind string) string { //nolint:funlen // a table of matches
 	six := g.six()
 	ip, source, target := "ip", g.prefix(g.source(six)), g.prefix(g.target(six))
 	if six {

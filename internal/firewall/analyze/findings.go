@@ -47,20 +47,29 @@ func (in *inspector) departures(a *Answer, grants map[key][]policy.Grant) []Find
 	doubtful := firewall.AddrsOf(a.Undecided...).Intersect(real)
 	var out []Finding
 	if extra := through.Subtract(allowed); !extra.Empty() {
-		f := a.finding(Exposed, severity(a), "reachable against the policy")
-		f.Summary = fmt.Sprintf("%s of %s (%s) can be reached from %s by %s%s; the policy denies it", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra), a.fromPorts())
+		f := a.finding(Exposed, severity(a, extra), "reachable against the policy")
+		if len(a.SourcePorts) == 0 {
+			f.Rules = in.blame(a, extra, Reachable)
+		}
+		f.Summary = fmt.Sprintf("%s of %s (%s) can be reached from %s by %s%s; the policy denies it", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra, real), a.fromPorts())
 		f.Fix = fmt.Sprintf("close it: reconshield firewall recommend --policy %s --asset %s; or expose it to %s in the policy", cmp.Or(in.opt.Policy.File, "POLICY"), a.Asset, a.Zone)
 		out = append(out, f)
 	}
 	if extra := doubtful.Subtract(allowed); !extra.Empty() {
 		f := a.finding(MaybeExposed, exposure.MediumSev, "may be reachable against the policy")
-		f.Summary = fmt.Sprintf("whether %s of %s (%s) can be reached from %s by %s is undecided: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra), a.doubt())
+		f.Rules = in.blame(a, extra, Undecided)
+		f.Summary = fmt.Sprintf("whether %s of %s (%s) can be reached from %s by %s is undecided: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra, real), doubt(f.Rules))
 		f.Fix = "decide it with rules that need nothing but addresses, ports and interfaces, or rehearse the ruleset: reconshield firewall rehearse"
 		out = append(out, f)
 	}
 	if missing := allowed.Intersect(real).Subtract(through).Subtract(doubtful); !missing.Empty() {
-		f := a.finding(Starved, exposure.MediumSev, "blocked although the policy allows it")
-		f.Summary = fmt.Sprintf("%s of %s (%s) cannot be reached from %s by %s; the policy allows it: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(missing), a.PolicyRule)
+		what := "blocked although the policy allows it"
+		if a.Verdict != Blocked {
+			what = "blocked for some sources although the policy allows it"
+		}
+		f := a.finding(Starved, exposure.MediumSev, what)
+		f.Rules = in.blame(a, missing, Blocked)
+		f.Summary = fmt.Sprintf("%s of %s (%s) cannot be reached from %s by %s; the policy allows it: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(missing, real), a.PolicyRule)
 		f.Fix = "let it in before the rule that drops it, or take it out of the policy"
 		out = append(out, f)
 	}
@@ -95,9 +104,13 @@ func (a *Answer) finding(id FindingID, s exposure.Severity, what string) Finding
 }
 
 // severity of an exposure: what everybody can reach is worse than what a known
-// network can, and much of it worse still.
-func severity(a *Answer) exposure.Severity {
-	wide := slices.ContainsFunc(a.Sources, func(p netip.Prefix) bool { return p.Bits() == 0 })
+// network can, and much of it worse still. Everybody but some, such as those
+// that a list bans, is everybody.
+func severity(a *Answer, extra firewall.Addrs) exposure.Severity {
+	wide := slices.ContainsFunc(firewall.Prefixes(extra), func(p netip.Prefix) bool {
+		const large = 6 // shorter than any private or documentation prefix
+		return p.Bits() <= large
+	})
 	switch {
 	case wide && a.LastPort > 0:
 		return exposure.Critical
@@ -124,8 +137,8 @@ func (a *Answer) fromPorts() string {
 }
 
 // doubt is the first thing that cannot be known.
-func (a *Answer) doubt() string {
-	for _, w := range a.Why {
+func doubt(rules []Line) string {
+	for _, w := range rules {
 		if w.Undecided != "" {
 			return w.Undecided
 		}
@@ -134,9 +147,10 @@ func (a *Answer) doubt() string {
 }
 
 // sourcesText names sources in a line: a few prefixes, the number of the rest.
-func sourcesText(s firewall.Addrs) string {
+// They are anyone when no real source is missing.
+func sourcesText(s, real firewall.Addrs) string {
 	const most = 3
-	if everybody(s, firewall.IPv4) || everybody(s, firewall.IPv6) {
+	if real.Subtract(s).Empty() {
 		return "anyone"
 	}
 	prefixes := firewall.Prefixes(s)
@@ -151,11 +165,6 @@ func sourcesText(s firewall.Addrs) string {
 		text += p.String()
 	}
 	return text
-}
-
-// everybody reports whether all real sources of a family are in s.
-func everybody(s firewall.Addrs, f firewall.Family) bool {
-	return firewall.AllOf(f).Subtract(martians()).Subtract(s).Empty()
 }
 
 // families finds ports that a zone reaches over IPv6 and not over IPv4.

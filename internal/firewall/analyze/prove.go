@@ -102,10 +102,10 @@ func (p *prover) port(addr netip.Addr, in firewall.Link, t transport) {
 				where += " from port " + portText(a.SourcePorts)
 			}
 			if extra := may.Subtract(want); !extra.Empty() {
-				p.report("%s: open to %s; the plan says closed", where, sourcesText(extra))
+				p.report("%s: open to %s; the plan says closed", where, sourcesText(extra, real))
 			}
 			if missing := want.Subtract(must); !missing.Empty() {
-				p.report("%s: not surely open to %s; the plan says open", where, sourcesText(missing))
+				p.report("%s: not surely open to %s; the plan says open", where, sourcesText(missing, real))
 			}
 		}
 	}

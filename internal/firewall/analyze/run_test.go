@@ -148,6 +148,7 @@ func TestFindings(t *testing.T) {
 		{"starved", "*filter\n:INPUT DROP [0:0]\nCOMMIT\n", []string{"FW-3"}},
 		{"source port", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --sport 53 -j ACCEPT\nCOMMIT\n", []string{"FW-1", "FW-3", "FW-4"}},
 		{"source port of replies", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --sport 53 -m state --state ESTABLISHED -j ACCEPT\nCOMMIT\n", []string{"FW-3"}},
+		{"a DHCP client", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --sport 67 --dport 68 -j ACCEPT\nCOMMIT\n", []string{"FW-1", "FW-3"}},
 		{"overruled", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp -j DROP\n-A INPUT -p udp --dport 53 -j ACCEPT\nCOMMIT\n", []string{"FW-3", "FW-6"}},
 		{"needless", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp -s 10.0.0.0/8 -j DROP\n-A INPUT -p udp -s 10.1.0.0/16 --dport 53 -j DROP\nCOMMIT\n", []string{"FW-3", "FW-7"}},
 		{"needless by two", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 0:99 -j DROP\n-A INPUT -p udp --dport 100:65535 -j DROP\n-A INPUT -p udp --dport 50:150 -j DROP\nCOMMIT\n", []string{"FW-3", "FW-7"}},

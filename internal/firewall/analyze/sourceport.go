@@ -36,6 +36,10 @@ func trusting(r *firewall.Rule) (port string, ok bool) {
 	}
 	for _, m := range r.Matches {
 		switch m.Field {
+		case firewall.DstPort:
+			if leased(&m) {
+				return "", false
+			}
 		case firewall.SrcPort:
 			if !m.Not && !m.Numbers.Contains(usualPort) && !m.Numbers.Empty() {
 				port, ok = portText(m.Numbers.Spans()[0]), true
@@ -48,11 +52,18 @@ func trusting(r *firewall.Rule) (port string, ok bool) {
 			if m.Numbers.Contains(firewall.SYN) == m.Not {
 				return "", false
 			}
-		case firewall.Src, firewall.Dst, firewall.OrigDst, firewall.DstPort, firewall.OrigDstPort, firewall.Protocol, firewall.NFProto,
+		case firewall.Src, firewall.Dst, firewall.OrigDst, firewall.OrigDstPort, firewall.Protocol, firewall.NFProto,
 			firewall.InInterface, firewall.OutInterface, firewall.Status, firewall.DstLocal, firewall.ICMPType, firewall.Tuple, firewall.Undecidable, firewall.Presumed:
 		}
 	}
 	return port, ok
+}
+
+// leased reports a match on nothing but the port of a DHCP client, whose
+// servers do answer from a port of their own: 67 to 68 (RFC 2131, section 4.1),
+// 547 to 546 (RFC 8415, section 7.2).
+func leased(m *firewall.Match) bool {
+	return !m.Not && (m.Numbers.Equal(firewall.NumbersOf(68)) || m.Numbers.Equal(firewall.NumbersOf(546)))
 }
 
 // inbound reports whether packets on their way in or through can come to a

@@ -80,7 +80,7 @@ func (w *writer) list(name string, rows []device.Row) {
 	}
 	entry("remark Errors and path MTU discovery (RFC 1191, RFC 4890)")
 	if own := device.Addresses(w.p, firewall.IPv4); len(own) > 0 {
-		for _, t := range []string{"unreachable", "time-exceeded", "parameter-problem"} {
+		for _, t := range []string{"echo", "unreachable", "time-exceeded", "parameter-problem"} {
 			entry("extended permit icmp any4 %s %s", w.addresses(firewall.IPv4, own), t)
 		}
 	}
@@ -89,6 +89,7 @@ func (w *writer) list(name string, rows []device.Row) {
 			entry("extended permit icmp6 any6 %s %s", w.addresses(firewall.IPv6, own), t)
 		}
 	}
+	entry("remark Your own entries for other hosts: here")
 	last := ""
 	for _, r := range rows {
 		if why := device.Remark(r, 100); why != last && why != "" {
@@ -201,7 +202,7 @@ func config(p firewall.Plan, text, list, undo string) firewall.Config {
 			Text: "See the counters of the entries, and ask the device what it does with a packet.", Command: "show access-list " + list + "\npacket-tracer input INTERFACE udp 198.51.100.1 40000 " + p.Addresses[0].String() + " 53",
 		}),
 		Notes: append([]string{
-			"Each interface and the device as a whole have one list for incoming packets: the lists take the place of those bound before, and other hosts behind the device are dropped. Put your own entries for them before the last deny.",
+			"Each interface and the device as a whole have one list for incoming packets: the lists take the place of those bound before. Put your own entries for other hosts where the remark says so, before you load the file.",
 			"Tunnels that end here obeyed no list before (sysopt connection permit-vpn); with this they do, all of them.",
 			"Where packets of a tunnel come in on the interface that the tunnel ends at, name that interface in the policy for the zone.",
 			"What is for the device itself (ssh, http, ICMP, IKE) is ruled by its own commands or a list bound with \"control-plane\"; nothing here touches it.",

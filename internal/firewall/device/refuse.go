@@ -175,7 +175,39 @@ func Cautions(p firewall.Plan) []string {
 	if slices.ContainsFunc(p.Allows, func(a firewall.Allow) bool { return !a.Until.IsZero() }) {
 		out = append(out, "Exceptions do not end by themselves: make the rules anew after the last day that their comment names.")
 	}
-	if p.Place == firewall.OnGateway && p.DNS.Control {
+	return append(out, Through(p)...)
+}
+
+// Through are notes on what a gateway forwards for others than the asset;
+// none for rules on the asset.
+func Through(p firewall.Plan) []string {
+	if p.Place != firewall.OnGateway {
+		return nil
+	}
+	var inside, bare []string
+	for _, z := range p.Inside() {
+		inside = append(inside, Plain(z.Name, 60))
+	}
+	for _, z := range p.Zones {
+		if len(z.Networks) == 0 && !firewall.Outside(z) {
+			bare = append(bare, Plain(z.Name, 60))
+		}
+	}
+	who := "No zone inside has networks in the policy: only the asset opens conversations through this gateway."
+	if len(inside) > 0 {
+		who = "Zones inside (" + strings.Join(inside, ", ") + ") may open conversations to the outside, not to each other's networks."
+		if p.DNS.Control {
+			who += " Their DNS goes to the approved resolvers only."
+		}
+	}
+	out := []string{
+		who + " What else behind the gateway must be reached, from outside or from another zone, needs rules of your own before these.",
+		"What the gateway itself answers is not part of this: ask for the rules of the gateway as an asset.",
+	}
+	if len(bare) > 0 {
+		out = append(out, "Hosts in "+strings.Join(bare, " and ")+" can open nothing through this gateway: give these zones their networks in the policy if they shall.")
+	}
+	if p.DNS.Control {
 		out = append(out, "What keeps DNS from leaving also drops queries from outside to other DNS servers behind this gateway: put what lets those in before it.")
 	}
 	return out

@@ -87,12 +87,14 @@ func Forward(p firewall.Plan) []Row {
 			out = append(out, Row{Family: f, Sources: from, Why: "conversations that the asset begins"})
 		}
 	}
-	return append(out, opened(p)...)
+	return append(out, Opened(p)...)
 }
 
-// opened gives what the zones inside may begin: conversations to the outside,
-// not to each other.
-func opened(p firewall.Plan) []Row {
+// Opened gives the last rows of Forward: what the zones inside may begin,
+// conversations to the outside and not to each other. The targets of these rows
+// can be the gateway's own addresses as well, which are no part of the plan: a
+// format whose rules bear on those, too, has to leave them out.
+func Opened(p firewall.Plan) []Row {
 	var out []Row
 	inside := p.Inside()
 	for _, f := range families() {

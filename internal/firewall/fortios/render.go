@@ -79,7 +79,7 @@ func (w *writer) icmp() {
 		if len(own) == 0 {
 			continue
 		}
-		proto, types := "ICMP", []int{3, 11, 12}
+		proto, types := "ICMP", []int{3, 8, 11, 12}
 		if f == firewall.IPv6 {
 			proto, types = "ICMP6", []int{1, 2, 3, 4, 128, 129}
 		}

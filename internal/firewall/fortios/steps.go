@@ -34,7 +34,7 @@ func config(w *writer, text string) firewall.Config {
 			"Until the policies are moved to the front, older ones decide first.",
 			fmt.Sprintf("The policies have the numbers %d to %d: see that no others have.", w.first, w.first+w.count-1),
 			"An interface that belongs to a zone of the device cannot stand in a policy: then give the zone's name as the interface in the policy file.",
-			"Other hosts are ruled by the policies after these; without one they are dropped.",
+			"What these policies say nothing of is ruled by those after them; without one it is dropped.",
 			"What is for the device itself is ruled by allowaccess of its interfaces and by local-in-policy; nothing here touches it.",
 			"A virtual IP for the asset needs a policy that names it: these name the asset's own addresses.",
 		}, device.Cautions(p)...),

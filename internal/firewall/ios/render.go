@@ -84,6 +84,7 @@ func (w *listWriter) list(name string, f firewall.Family, rows []device.Row) {
 	for _, m := range w.icmp(f) {
 		entry(m)
 	}
+	entry("remark Your own entries for this router and for other hosts: here")
 	last := ""
 	for _, r := range rows {
 		if r.Family != f {
@@ -97,7 +98,6 @@ func (w *listWriter) list(name string, f firewall.Family, rows []device.Row) {
 			entry(m)
 		}
 	}
-	entry("remark Your own entries for this router and for other hosts: here")
 	entry("remark Everything else is dropped")
 	entry("deny " + ip + " any any")
 }
@@ -112,7 +112,7 @@ func (w *listWriter) replies(f firewall.Family) string {
 
 func (w *listWriter) icmp(f firewall.Family) []string {
 	var out []string
-	types := []string{"unreachable", "time-exceeded", "parameter-problem"}
+	types := []string{"echo", "unreachable", "time-exceeded", "parameter-problem"}
 	if f == firewall.IPv6 {
 		// The router itself needs its neighbours; an explicit deny ends the implicit permit for them.
 		for _, t := range []string{"nd-ns", "nd-na", "router-solicitation", "router-advertisement"} {

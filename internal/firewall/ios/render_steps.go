@@ -26,6 +26,7 @@ func renderConfig(p firewall.Plan, name, text string) firewall.Config {
 		Verify:   append(device.Verify(p), firewall.Step{Text: "See the counters of the entries and the conversations written down.", Command: strings.Join([]string{"show ip access-lists", "show ipv6 access-list"}, "\n")}),
 		Notes: append([]string{
 			"The lists also judge what is for the router itself: routing protocols, ssh, DHCP, IKE. Add permits for what you need where the remark says so, before you load the file.",
+			"A list cannot tell the router's own addresses: hosts inside reach those of them that lie in no network of a zone inside. Guard the router's lines by access-class and its services by control-plane policing.",
 			"What the router sends itself is not written down: answers to it need permits as well.",
 			"Each conversation takes an entry in memory for 60 seconds of silence over UDP, 3600 over TCP; a flood of forged queries can fill it. On a busy name server prefer a firewall that keeps state in hardware, or rules on the server itself.",
 			"Conversations that the asset begins in protocols other than TCP, UDP and ICMP leave, but their answers do not return.",

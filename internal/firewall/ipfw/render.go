@@ -35,10 +35,17 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 		w.comment("Everything else may leave.")
 		w.add("allow ip from any to any out keep-state")
 	} else {
-		w.comment("Decided where a packet comes in.")
-		w.write(device.Forward(p), "in")
+		w.comment(fmt.Sprintf("Your own rules for this gateway and for other hosts: here, numbers from %d to %d.", w.number, w.number+990))
 		w.number += 1000
-		w.comment(fmt.Sprintf("Your own rules for this gateway and for other hosts: here, numbers below %d.", w.number))
+		w.comment("Decided where a packet comes in.")
+		rows, opened := device.Forward(p), device.Opened(p)
+		w.write(rows[:len(rows)-len(opened)], "in")
+		if len(opened) > 0 {
+			w.comment("The zones inside open nothing on this gateway itself.")
+			w.add("deny ip from any to me in")
+			w.add("deny ip6 from any to me6 in")
+		}
+		w.write(opened, "in")
 		w.comment("The gateway's own conversations, and what was let in goes on.")
 		w.add("allow ip from me to any out keep-state")
 		w.add("allow ip from any to any out")
@@ -80,7 +87,7 @@ func config(p firewall.Plan, file, text string) firewall.Config {
 		},
 	}
 	if p.Place == firewall.OnGateway {
-		c.Notes = append(c.Notes, "What is for the gateway itself and for other hosts is dropped: add your own rules where the script says so, at least for your administration.")
+		c.Notes = append(c.Notes, "What is for the gateway itself is dropped: add your own rules where the script says so, at least for your administration.")
 	}
 	if p.Place == firewall.OnAsset {
 		c.Notes = append(c.Notes, "The rules are for a host: it forwards nothing.")
@@ -110,7 +117,7 @@ func (w *writer) always(place firewall.Place) {
 	w.comment("Replies of conversations that a rule below accepted.")
 	w.add("check-state")
 	w.comment("Path MTU discovery, errors and neighbour discovery (RFC 1191, RFC 4890).")
-	w.add("allow icmp from any to any icmptypes 3,11,12")
+	w.add("allow icmp from any to any icmptypes 3,8,11,12")
 	types := "1,2,3,4,128,129,130,131,132,133,134,135,136,143"
 	if place == firewall.OnAsset {
 		types = "1,2,3,4,128,129,130,131,132,133,134,135,136,141,142,143,148,149,151,152,153"

@@ -16,6 +16,7 @@ const Format = "iptables"
 const (
 	renderAssetChain     = "RECONSHIELD"           // what may reach the asset
 	renderOutChain       = "RECONSHIELD-OUT"       // what forwarded conversations may leave
+	renderInsideChain    = "RECONSHIELD-INSIDE"    // what the zones inside of a gateway open
 	renderDNSChain       = "RECONSHIELD-DNS"       // whom may be asked
 	renderRedirectChain  = "RECONSHIELD-REDIRECT"  // of nat: whose queries go to the resolver
 	renderPublishedChain = "RECONSHIELD-PUBLISHED" // published ports of containers
@@ -233,6 +234,9 @@ func (t *rendering) chains() []string {
 	if netfilter.Forwards(t.plan) {
 		out = append(out, renderOutChain)
 	}
+	if t.inside() {
+		out = append(out, renderInsideChain)
+	}
 	if t.controlled() {
 		out = append(out, renderDNSChain)
 	}
@@ -272,12 +276,19 @@ func (t *rendering) forward() {
 	for _, addr := range t.own {
 		t.put("-A FORWARD -d %s -g %s", renderAddr(addr), renderAssetChain)
 	}
+	for _, match := range renderFrom(firewall.Allow{Interfaces: netfilter.OutsideInterfaces(t.plan)}, t.family) {
+		for _, addr := range t.own {
+			if match != "" {
+				t.put("-A FORWARD -s %s %s-m comment --comment \"nobody outside is the asset\" -j DROP", renderAddr(addr), match)
+			}
+		}
+	}
 	for _, addr := range t.own {
 		t.put("-A FORWARD -s %s -g %s", renderAddr(addr), renderOutChain)
 	}
 	for _, zone := range netfilter.Inside(t.plan) {
 		for _, match := range renderFrom(zone, t.family) {
-			t.put("-A FORWARD %s%s-g %s", match, renderComment(zone), renderOutChain)
+			t.put("-A FORWARD %s%s-g %s", match, renderComment(zone), renderInsideChain)
 		}
 	}
 	t.WriteString(LimitRules(t.plan, t.family, renderAssetChain, false))
@@ -294,6 +305,22 @@ func (t *rendering) outgoing(verdict string) {
 		verdict = "RETURN"
 	}
 	t.put("-A %s -j %s", renderOutChain, verdict)
+	if !t.inside() {
+		return
+	}
+	if t.plan.DNS.Control {
+		t.toDNS(renderInsideChain)
+	}
+	t.note("The zones inside do not reach each other.")
+	for _, network := range netfilter.InsideNetworks(t.plan, t.family) {
+		t.put("-A %s -d %s -j DROP", renderInsideChain, network)
+	}
+	t.put("-A %s -j ACCEPT", renderInsideChain)
+}
+
+// inside reports whether there are zones whose conversations are let out.
+func (t *rendering) inside() bool {
+	return t.plan.Place == firewall.OnGateway && len(netfilter.InsideNetworks(t.plan, t.family)) > 0
 }
 
 func (t *rendering) toDNS(chain string) {
@@ -310,32 +337,37 @@ func (t *rendering) output() {
 	t.toDNS("OUTPUT")
 }
 
-// dns lets queries to approved resolvers return and refuses the others.
+// dns judges queries: to approved resolvers they pass, the others are refused.
+// On a gateway nothing else is asked of those that pass; elsewhere Docker is.
 func (t *rendering) dns() {
 	if !t.controlled() {
 		return
 	}
+	pass := "RETURN"
+	if t.plan.Place == firewall.OnGateway {
+		pass = "ACCEPT"
+	}
 	t.note("Only approved resolvers ask servers outside; everybody else asks them.")
 	for _, r := range netfilter.Resolvers(t.plan, t.family) {
-		t.put("-A %s -d %s -j RETURN", renderDNSChain, renderAddr(r))
+		t.put("-A %s -d %s -j %s", renderDNSChain, renderAddr(r), pass)
 	}
 	if netfilter.Forwards(t.plan) {
 		for _, r := range netfilter.Resolvers(t.plan, t.family) {
-			t.put("-A %s -s %s -j RETURN", renderDNSChain, renderAddr(r))
+			t.put("-A %s -s %s -j %s", renderDNSChain, renderAddr(r), pass)
 		}
-		t.ownQueries(renderDNSChain)
+		t.ownQueries(renderDNSChain, pass)
 	}
 	t.put("-A %s -j REJECT --reject-with %s", renderDNSChain, renderReject(t.family))
 }
 
 // ownQueries lets the asset's own pass a gateway when it is an approved
 // resolver.
-func (t *rendering) ownQueries(chain string) {
+func (t *rendering) ownQueries(chain, verdict string) {
 	if t.plan.Place != firewall.OnGateway || !t.plan.DNS.Self {
 		return
 	}
 	for _, addr := range t.own {
-		t.put("-A %s -s %s -j RETURN", chain, renderAddr(addr))
+		t.put("-A %s -s %s -j %s", chain, renderAddr(addr), verdict)
 	}
 }
 

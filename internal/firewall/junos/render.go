@@ -69,7 +69,7 @@ func (w *writer) icmp() {
 		if len(own) == 0 {
 			continue
 		}
-		proto, types := "icmp", []int{3, 11, 12}
+		proto, types := "icmp", []int{3, 8, 11, 12}
 		if f == firewall.IPv6 {
 			proto, types = "icmp6", []int{1, 2, 3, 4, 128, 129}
 		}
@@ -180,7 +180,7 @@ func config(p firewall.Plan, name, text string) firewall.Config {
 		Notes: append([]string{
 			"Policies of a pair of zones come before global ones, and global ones that exist before those of the group: remove those that let more reach the asset.",
 			"Zones of the policy file must be zones of the device with the same interfaces: " + zones(p) + ".",
-			"The default becomes to drop: traffic of other hosts needs policies of its own.",
+			"The default becomes to drop.",
 			"What is for the device itself is ruled by host-inbound-traffic of its zones; nothing here touches it.",
 			"Where \"show security flow status\" does not say flow-based for inet6: set security forwarding-options family inet6 mode flow-based, and restart.",
 		}, append(redirectNotes(p), device.Cautions(p)...)...),

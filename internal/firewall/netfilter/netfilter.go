@@ -109,19 +109,36 @@ func Sources(a firewall.Allow, f firewall.Family) (sources []netip.Prefix, none 
 	return sources, len(sources) == 0
 }
 
-// Inside are the zones of which a gateway lets new conversations out: all that
-// have an interface or a network but the one that holds everybody. As Allows
+// Inside are the zones of which a gateway lets new conversations out, as Allows
 // without ports.
 func Inside(p firewall.Plan) []firewall.Allow {
 	var out []firewall.Allow
-	for _, z := range p.Zones {
-		if z.Name == policy.WAN || len(z.Interfaces)+len(z.Networks) == 0 {
-			continue
-		}
+	for _, z := range p.Inside() {
 		out = append(out, firewall.Allow{
 			Zone: z.Name, Interfaces: z.Interfaces, Sources: z.Networks,
 			Why: "may open conversations to the outside",
 		})
+	}
+	return out
+}
+
+// InsideNetworks are those of the zones inside in one family, the fewest
+// prefixes that make them up.
+func InsideNetworks(p firewall.Plan, f firewall.Family) []netip.Prefix {
+	var all []netip.Prefix
+	for _, z := range p.Inside() {
+		all = append(all, z.Networks...)
+	}
+	return firewall.Prefixes(firewall.AddrsOf(all...).Intersect(firewall.AllOf(f)))
+}
+
+// OutsideInterfaces are those on which nobody who comes in is the asset.
+func OutsideInterfaces(p firewall.Plan) []string {
+	var out []string
+	for _, z := range p.Zones {
+		if firewall.Outside(z) {
+			out = append(out, z.Interfaces...)
+		}
 	}
 	return out
 }

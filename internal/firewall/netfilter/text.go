@@ -6,6 +6,7 @@ import (
 
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/policy"
 )
 
@@ -83,9 +84,7 @@ func Notes(p firewall.Plan) []string {
 	if p.Place == firewall.OnAsset {
 		out = append(out, "Addresses that the asset does not have in the policy are closed, too. DHCPv6 answers to the client's link-local address are not let in: give a server its address statically or by router advertisement.")
 	} else {
-		out = append(out,
-			"Forwarding is closed to everything but this asset, what it opens itself, and what the zones inside open: what else behind the gateway must be reached from outside needs rules of its own.",
-			"What the gateway itself answers is not part of this: ask for the rules of the gateway as an asset.")
+		out = append(out, device.Through(p)...)
 	}
 	if p.Limit != nil && ServesDNS(p) {
 		out = append(out, LimitNote())

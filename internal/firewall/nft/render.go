@@ -203,19 +203,53 @@ func (t *rendering) forward() {
 		}
 	}
 	if t.plan.Place == firewall.OnGateway {
-		t.about("", "daddr", "goto asset")
-		t.about("", "saddr", "goto outgoing")
-		for _, zone := range netfilter.Inside(t.plan) {
-			for _, match := range renderFrom(zone, firewall.Inet) {
-				t.put("%sgoto outgoing comment %q", match, netfilter.Why(zone, renderCommentBytes))
-			}
-		}
+		t.through()
 	}
 	t.shut()
 	t.put("")
 	t.open("chain outgoing")
 	if t.plan.DNS.Control {
 		t.put("meta l4proto { tcp, udp } th dport { 53, 853 } jump dns")
+	}
+	t.put("accept")
+	t.shut()
+	t.inside()
+}
+
+// through is what a gateway does with new conversations of the asset and of
+// the zones inside.
+func (t *rendering) through() {
+	t.about("", "daddr", "goto asset")
+	for _, match := range renderIncoming(netfilter.OutsideInterfaces(t.plan)) {
+		if match != "" {
+			t.about(match, "saddr", "drop comment \"nobody outside is the asset\"")
+		}
+	}
+	t.about("", "saddr", "goto outgoing")
+	for _, zone := range netfilter.Inside(t.plan) {
+		for _, match := range renderFrom(zone, firewall.Inet) {
+			t.put("%sgoto inside comment %q", match, netfilter.Why(zone, renderCommentBytes))
+		}
+	}
+}
+
+// inside is the chain of what the zones inside open: what goes to the outside,
+// and queries to the approved resolvers, which the chain dns accepts.
+func (t *rendering) inside() {
+	if t.plan.Place != firewall.OnGateway || len(netfilter.Inside(t.plan)) == 0 {
+		return
+	}
+	t.put("")
+	t.open("chain inside")
+	if t.plan.DNS.Control {
+		t.put("meta l4proto { tcp, udp } th dport { 53, 853 } jump dns")
+	}
+	t.note("The zones inside do not reach each other.")
+	if v4 := netfilter.InsideNetworks(t.plan, firewall.IPv4); len(v4) > 0 {
+		t.put("ip daddr %s drop", renderSet(v4))
+	}
+	if v6 := netfilter.InsideNetworks(t.plan, firewall.IPv6); len(v6) > 0 {
+		t.put("ip6 daddr %s drop", renderSet(v6))
 	}
 	t.put("accept")
 	t.shut()

@@ -28,7 +28,7 @@ func (t *rendering) controlsOwn() bool {
 	return t.plan.Place == firewall.OnAsset && t.plan.DNS.Control && !t.plan.DNS.Self
 }
 
-// dns judges outgoing queries: those to an approved resolver return.
+// dns judges outgoing queries: those to an approved resolver are accepted.
 func (t *rendering) dns() {
 	if !t.plan.DNS.Control || !t.controlsOwn() && !netfilter.Forwards(t.plan) {
 		return
@@ -36,24 +36,24 @@ func (t *rendering) dns() {
 	t.put("")
 	t.open("chain dns")
 	t.note("Only approved resolvers ask servers outside; everybody else asks them.")
-	t.addressed("daddr")
+	t.addressed("daddr", "accept")
 	if netfilter.Forwards(t.plan) {
-		t.addressed("saddr")
+		t.addressed("saddr", "accept")
 		if t.plan.DNS.Self && t.plan.Place == firewall.OnGateway {
-			t.about("", "saddr", "return comment \"an approved resolver itself\"")
+			t.about("", "saddr", "accept comment \"an approved resolver itself\"")
 		}
 	}
 	t.put("reject with icmpx type admin-prohibited")
 	t.shut()
 }
 
-// addressed lets return what comes from the approved resolvers or goes there.
-func (t *rendering) addressed(field string) {
+// addressed judges what comes from the approved resolvers or goes there.
+func (t *rendering) addressed(field, verdict string) {
 	if v4 := netfilter.Resolvers(t.plan, firewall.IPv4); len(v4) > 0 {
-		t.put("ip %s %s return", field, renderSet(v4))
+		t.put("ip %s %s %s", field, renderSet(v4), verdict)
 	}
 	if v6 := netfilter.Resolvers(t.plan, firewall.IPv6); len(v6) > 0 {
-		t.put("ip6 %s %s return", field, renderSet(v6))
+		t.put("ip6 %s %s %s", field, renderSet(v6), verdict)
 	}
 }
 
@@ -109,8 +109,8 @@ func (t *rendering) redirectTo(four, six bool) {
 	t.put("")
 	t.open("chain to_resolver")
 	t.note("Queries of and to approved resolvers, and those to the asset, stay as they are.")
-	t.addressed("saddr")
-	t.addressed("daddr")
+	t.addressed("saddr", "return")
+	t.addressed("daddr", "return")
 	t.about("", "daddr", "return")
 	if t.plan.DNS.Self && t.plan.Place == firewall.OnGateway {
 		t.about("", "saddr", "return comment \"an approved resolver itself\"")

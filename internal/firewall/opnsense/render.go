@@ -137,7 +137,9 @@ func (w *writer) document() (string, error) {
 		// The rule that keeps the pages open to the LAN is not the plan's.
 		root.CreateElement("system").CreateElement("webgui").CreateElement("noantilockout").SetText("1")
 	} else {
-		w.filter(filter, device.Forward(w.p), "in")
+		rows, opened := device.Forward(w.p), device.Opened(w.p)
+		w.filter(filter, rows[:len(rows)-len(opened)], "in")
+		w.opened(filter, opened)
 		w.redirect(nat)
 	}
 	w.addAliases(root)
@@ -166,10 +168,28 @@ func (w *writer) addAliases(root *etree.Element) {
 	}
 }
 
+// opened writes what the zones inside open without "quick": the last that
+// matches decides, so that the order is turned round, and only when no rule of
+// the other tabs, which come after and are for the gateway itself and for other
+// hosts, matches at all.
+func (w *writer) opened(parent *etree.Element, rows []device.Row) {
+	from := len(parent.ChildElements())
+	slices.Reverse(rows)
+	w.filter(parent, rows, "in")
+	if len(rows) > 0 {
+		own := w.rule(parent, device.Row{Deny: true, Why: "the zones inside open nothing on the gateway itself"}, "in")
+		set(own.SelectElement("destination"), "network", "(self)")
+		own.SelectElement("destination").RemoveChild(own.FindElement("destination/any"))
+	}
+	for _, e := range parent.ChildElements()[from:] {
+		e.RemoveChild(e.SelectElement("quick"))
+	}
+}
+
 // icmp passes what must pass. Both systems have such rules for themselves and
 // for errors of known conversations; these hold for the plan whatever they do.
 func (w *writer) icmp(filter *etree.Element) {
-	for _, t := range []string{"unreach", "timex", "paramprob"} {
+	for _, t := range []string{"echoreq", "unreach", "timex", "paramprob"} {
 		r := w.rule(filter, device.Row{Family: firewall.IPv4, Why: "ICMP that must pass (RFC 1191)"}, "in")
 		set(r, "protocol", "icmp")
 		set(r, "icmptype", t)

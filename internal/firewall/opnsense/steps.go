@@ -66,7 +66,7 @@ func (w *writer) notes() []string {
 	if w.p.Place == firewall.OnAsset {
 		out = append(out, "The anti-lockout rule is turned off, because the plan does not allow what it opens; nothing is forwarded.")
 	} else {
-		out = append(out, "Other hosts are ruled in the other tabs, which come after: delete \"Default allow LAN to any rule\" there for a default of deny. The anti-lockout rule, for the device itself, stays.")
+		out = append(out, "Rules of the other tabs come after and can let more through for other hosts than the plan does: delete \"Default allow LAN to any rule\" there, and keep what lets the zones inside use the device itself. The anti-lockout rule stays.")
 	}
 	if len(device.Redirections(w.p)) > 0 {
 		out = append(out, "Redirection sets the mode of outbound NAT to hybrid: with \"manual\" keep manual and take the rules alone.")

@@ -32,6 +32,9 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 		return firewall.Config{}, err
 	}
 	w := &writer{p: p, name: "rs-" + device.Tag(p.Asset, 20), known: map[string]string{}, seen: map[string]bool{}}
+	if own := device.Addresses(p, firewall.IPv4); len(own) > 0 {
+		w.rule(device.Row{Family: firewall.IPv4, Targets: own, Why: "ICMP echo must pass (RFC 1122)"}, "ping", "any")
+	}
 	if own := device.Addresses(p, firewall.IPv6); len(own) > 0 {
 		w.rule(device.Row{Family: firewall.IPv6, Targets: own, Why: "ICMPv6 echo must pass (RFC 4890)"}, "ping6", "any")
 	}
@@ -182,7 +185,7 @@ func config(p firewall.Plan, w *writer, text string) firewall.Config {
 		Notes: append([]string{
 			"Zones of the policy file must be zones of the device with the same interfaces: " + zones(p) + ".",
 			"Where Panorama manages the device, its pre-rules come first: load the commands there, with \"device-group NAME pre-rulebase\" in the place of \"rulebase\".",
-			"Other hosts are ruled by the rules below, and within a zone the default lets everything through (intrazone-default).",
+			"What these rules say nothing of is ruled by those below; without one it is dropped between zones, and within a zone the default lets it through (intrazone-default). Services on the device's own addresses inside (DNS proxy, VPN portals) need rules above these.",
 			"IPv6 is filtered only when it is on: Device, Setup, Session, IPv6 Firewalling.",
 			"Errors by ICMP pass when they belong to a session: PAN-OS does not match them with rules.",
 			"What is for the device itself is ruled by interface management profiles; nothing here touches it.",

@@ -11,10 +11,10 @@ import (
 )
 
 // ICMP types that must pass: IPv4 unreachable (with fragmentation needed, RFC
-// 1191), time exceeded and parameter problem; ICMPv6 by RFC 4890 sections 4.3
+// 1191), echo request, time exceeded and parameter problem; ICMPv6 by RFC 4890 sections 4.3
 // and, on a host, 4.4.
 const (
-	icmp4     = "3, 11, 12"
+	icmp4     = "3, 8, 11, 12"
 	icmp6     = "1, 2, 3, 4, 128, 129"
 	neighbour = "130, 131, 132, 133, 134, 135, 136, 141, 142, 143, 148, 149, 151, 152, 153"
 )
@@ -61,7 +61,7 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 func notes(p firewall.Plan) []string {
 	out := []string{"The file replaces the whole ruleset, with anchors of other programs (blacklistd, relayd, ftp-proxy): add their anchor lines before loading."}
 	if p.Place == firewall.OnGateway {
-		out = append(out, "What is for the gateway itself and for other hosts is dropped: add your own rules where the file says so, at least for your administration.")
+		out = append(out, "What is for the gateway itself is dropped: add your own rules where the file says so, at least for your administration.")
 	}
 	if p.Place == firewall.OnAsset {
 		out = append(out, "The rules are for a host: it forwards nothing.")
@@ -130,9 +130,14 @@ func (w *writer) gateway() {
 	if w.system == "openbsd" {
 		w.rules.WriteString(w.redirect())
 	}
-	w.rules.WriteString("\n# Decided where a packet comes in.\n")
-	w.write(device.Forward(w.p), "in")
 	w.rules.WriteString("\n# Your own rules for this gateway and for other hosts: here.\n")
+	w.rules.WriteString("\n# Decided where a packet comes in.\n")
+	rows, opened := device.Forward(w.p), device.Opened(w.p)
+	w.write(rows[:len(rows)-len(opened)], "in")
+	if len(opened) > 0 {
+		w.rules.WriteString("# the zones inside open nothing on this gateway itself\nblock drop in quick from any to (self)\n")
+	}
+	w.write(opened, "in")
 	w.rules.WriteString("\n# What was let in may go on, and the gateway's own conversations.\npass out quick all keep state\n")
 }
 

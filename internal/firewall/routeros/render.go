@@ -50,7 +50,7 @@ func config(p firewall.Plan, name, text string) firewall.Config {
 		},
 	}
 	if p.Place == firewall.OnGateway {
-		c.Notes = append(c.Notes, "Only forwarding is ruled here, and forwarding for other hosts is dropped: put your own rules for them before the last drop of the chain. Rules of input, for the router itself, stay as they are.")
+		c.Notes = append(c.Notes, "Only forwarding is ruled here: put your own rules for other hosts above the jump to the chain. Rules of input, for the router itself, stay as they are.")
 	}
 	if p.Place == firewall.OnAsset {
 		c.Notes = append(c.Notes, "The rules take the router for a host: it forwards nothing, and only its addresses in the policy are reached.")
@@ -129,7 +129,7 @@ func (w *writer) gateway(f firewall.Family) {
 func (w *writer) always(f firewall.Family, chain string) {
 	w.rule(f, chain, "action=accept connection-state=established,related", "replies")
 	w.rule(f, chain, "action=drop connection-state=invalid", "packets of no conversation")
-	types := []string{"3", "11", "12"}
+	types := []string{"3", "8", "11", "12"}
 	proto := "icmp"
 	if f == firewall.IPv6 {
 		proto = "icmpv6"

@@ -79,7 +79,7 @@ func (w *writer) add(why string, fields ...string) {
 // icmp allows what RFC 1191 and RFC 4890 ask for.
 func (w *writer) icmp() {
 	w.text.WriteString("\n# Path MTU discovery, errors and neighbour discovery (RFC 1191, RFC 4890).\n")
-	w.add("ICMP that must pass", "-Direction Inbound", "-Action Allow", "-Protocol ICMPv4", "-IcmpType 3,11,12")
+	w.add("ICMP that must pass", "-Direction Inbound", "-Action Allow", "-Protocol ICMPv4", "-IcmpType 3,8,11,12")
 	w.add("ICMPv6 that must pass", "-Direction Inbound", "-Action Allow", "-Protocol ICMPv6",
 		"-IcmpType 1,2,3,4,128,129,130,131,132,133,134,135,136,141,142,143,148,149,151,152,153")
 }

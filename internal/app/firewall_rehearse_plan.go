@@ -1,0 +1,383 @@
+package app
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"reconshield/internal/exposure"
+	"reconshield/internal/firewall"
+	"reconshield/internal/netset"
+	"reconshield/internal/packet"
+	"reconshield/internal/policy"
+	"reconshield/internal/rehearse"
+)
+
+// Bounds of a rehearsal.
+const (
+	mostRulePorts = 256  // that a ruleset can add to the sample
+	mostServers   = 6000 // listeners on the stage
+	mostQuestions = 400_000
+)
+
+// question is one comparison: a source's packet to a port of an asset.
+type question struct {
+	Asset, Zone    string // the zone of the policy
+	Stand          string // the zone of the scene
+	Source, Target netip.Addr
+	Transport      exposure.Transport
+	Port           uint16
+}
+
+// stagePlan is what is done on the stage; both ends of gob are this program.
+type stagePlan struct {
+	Listen []exposure.Target
+	Asked  []question
+	First  []rehearse.Probe // one for each of Asked
+	Odd    []rehearse.Probe // from source ports that the rules name, to what the policy denies
+	Odds   []int            // the question of each
+	Talk   []rehearse.Probe // conversations on what the policy allows
+	Talks  []int            // the question of each
+	Scans  []zoneScan
+}
+
+// zoneScan is a scan by the engine, from one source of a zone.
+type zoneScan struct {
+	Stand   string
+	Source  netip.Addr
+	Targets []netip.Addr
+	Ports   string
+}
+
+// usualSample are well-known ports that attackers try first: administration,
+// databases, and services over UDP that multiply traffic (US-CERT alert
+// TA14-017A).
+func usualSample() []netset.Port {
+	var out []netset.Port
+	add := func(t exposure.Transport, numbers ...uint16) {
+		for _, n := range numbers {
+			out = append(out, netset.Port{Transport: t, Number: n})
+		}
+	}
+	add(exposure.TCP, 21, 22, 23, 25, 53, 80, 111, 135, 139, 443, 445, 853, 953, 1433, 2375, 3306, 3389, 5432, 5900, 6379, 8080, 8443, 9200, 11211, 27017)
+	add(exposure.UDP, 17, 19, 53, 69, 111, 123, 137, 161, 389, 443, 500, 623, 853, 1194, 1900, 3702, 5353, 11211, 51820)
+	return out
+}
+
+// randomPorts are some that nobody expects, over both transports.
+func randomPorts(n int) []netset.Port {
+	const first, count = 20000, 12000
+	var out []netset.Port
+	for range n {
+		number := uint16(first + rand.IntN(count)) //nolint:gosec // a sample, no secret
+		out = append(out, netset.Port{Transport: exposure.TCP, Number: number}, netset.Port{Transport: exposure.UDP, Number: number})
+	}
+	return out
+}
+
+// policyPorts are those of a grant: both ends of a range and its middle.
+func policyPorts(g *policy.Grant) []netset.Port {
+	if g.Ports.Transport == policy.ESP {
+		return nil
+	}
+	t := g.Ports.Transport.Base()
+	middle := g.Ports.First + (g.Ports.Last-g.Ports.First)/2
+	return []netset.Port{{Transport: t, Number: g.Ports.First}, {Transport: t, Number: middle}, {Transport: t, Number: g.Ports.Last}}
+}
+
+// choosePorts gathers what every asset is asked about: the policy's ports, what
+// the rules name with the neighbours of each range, a sample of others, and what
+// the user wants.
+func (r *rehearsed) choosePorts() error {
+	all := slices.Concat(usualSample(), randomPorts(3), r.rulePorts()) //nolint:mnd // few
+	if r.opts.Ports != "" {
+		more, err := ParsePorts(r.opts.Ports)
+		if err != nil {
+			return fmt.Errorf("--ports: %w", err)
+		}
+		all = slices.AppendSeq(all, more.All())
+	}
+	for _, g := range r.policy.Grants(r.opts.At) {
+		all = append(all, policyPorts(&g)...)
+	}
+	r.ports = netset.NewPortSet(all...)
+	return nil
+}
+
+// rulePorts are the ports that the rules name, over both transports.
+func (r *rehearsed) rulePorts() []netset.Port {
+	if r.rules == nil {
+		return nil
+	}
+	seen := map[uint16]bool{}
+	left := 0
+	add := func(n firewall.Number) {
+		switch number := uint16(n); { //nolint:gosec // bounded below
+		case n == 0 || n > 65535 || seen[number]:
+		case len(seen) == mostRulePorts:
+			left++
+		default:
+			seen[number] = true
+		}
+	}
+	r.eachMatch(func(m *firewall.Match) {
+		if m.Field != firewall.DstPort && m.Field != firewall.OrigDstPort {
+			return
+		}
+		for _, s := range m.Numbers.Spans() {
+			add(s.First)
+			add(s.Last)
+			if s.Last > s.First { // where a range is one too long or too short
+				add(s.First - 1)
+				add(s.Last + 1)
+			}
+		}
+	})
+	if left > 0 {
+		r.note("the ruleset names more ports than %d: %d of them were not asked; name those that matter with --ports", mostRulePorts, left)
+	}
+	var out []netset.Port
+	for n := range seen {
+		out = append(out, netset.Port{Transport: exposure.TCP, Number: n}, netset.Port{Transport: exposure.UDP, Number: n})
+	}
+	return out
+}
+
+// plan lists the questions and how each is asked.
+func (r *rehearsed) plan() *stagePlan {
+	p := &stagePlan{}
+	r.sourcePorts = r.namedSources()
+	scans := map[string]*zoneScan{}
+	var order []string
+	for _, target := range r.targets() {
+		for port := range r.allPorts(target.asset) {
+			for _, z := range r.scene.Zones {
+				if !r.scene.Passes(z.Name, target.addr) {
+					continue
+				}
+				for _, source := range z.Sources {
+					if source.Is4() == target.addr.Is4() && len(p.Asked) < mostQuestions {
+						r.ask(p, target, port, z, source)
+					}
+				}
+			}
+		}
+		for _, z := range r.scene.Zones {
+			for _, source := range z.Sources {
+				if source.Is4() != target.addr.Is4() || !r.scene.Passes(z.Name, target.addr) {
+					continue
+				}
+				key := z.Name + " " + source.String()
+				if scans[key] == nil {
+					scans[key] = &zoneScan{Stand: z.Name, Source: source, Ports: r.ports.String()}
+					order = append(order, key)
+				}
+				scans[key].Targets = append(scans[key].Targets, target.addr)
+			}
+		}
+	}
+	if len(p.Asked) == mostQuestions {
+		r.note("more than %d questions: not everything was asked; name fewer ports or assets", mostQuestions)
+	}
+	if !r.opts.NoScan {
+		for _, key := range order {
+			p.Scans = append(p.Scans, *scans[key])
+		}
+	}
+	p.Listen = r.servers()
+	return p
+}
+
+// target is an address that the rules stand before.
+type target struct {
+	asset *policy.Asset
+	addr  netip.Addr
+}
+
+// targets are the host's own addresses and, of a gateway, those behind it.
+func (r *rehearsed) targets() []target {
+	var out []target
+	for i := range r.policy.Assets {
+		a := &r.policy.Assets[i]
+		if a.Name != r.host.Name && !r.host.Gateway {
+			continue
+		}
+		for _, addr := range a.Addresses {
+			if r.scene.Place(addr) != "" {
+				out = append(out, target{a, addr})
+			}
+		}
+	}
+	return out
+}
+
+// allPorts are the sample, with ESP where a tunnel needs it.
+func (r *rehearsed) allPorts(a *policy.Asset) func(func(netset.Port) bool) {
+	return func(yield func(netset.Port) bool) {
+		for p := range r.ports.All() {
+			if !yield(p) {
+				return
+			}
+		}
+		for _, g := range r.policy.Grants(r.opts.At) {
+			if g.Asset.Name == a.Name && g.Ports.Transport == policy.ESP {
+				yield(netset.Port{Transport: policy.ESP})
+				return
+			}
+		}
+	}
+}
+
+// ask adds a question and the probes for it.
+func (r *rehearsed) ask(p *stagePlan, to target, port netset.Port, z rehearse.Zone, source netip.Addr) {
+	name, _, _ := strings.Cut(z.Name, "/")
+	q := question{
+		Asset: to.asset.Name, Zone: name, Stand: z.Name, Source: source, Target: to.addr,
+		Transport: port.Transport, Port: port.Number,
+	}
+	probe := rehearse.Probe{Kind: rehearse.FirstPacket, Zone: z.Name, Source: source, Target: to.addr, Port: port.Number}
+	switch port.Transport.Base() {
+	case exposure.TCP:
+		probe.Protocol = packet.ProtoTCP
+	case exposure.UDP:
+		probe.Protocol = packet.ProtoUDP
+	default:
+		const esp = 50 // RFC 4303
+		probe.Protocol = esp
+	}
+	p.Asked, p.First = append(p.Asked, q), append(p.First, probe)
+	switch {
+	case port.Transport == policy.ESP:
+	case r.decide(q).Verdict == policy.Allow:
+		probe.Kind = rehearse.Conversation
+		p.Talk, p.Talks = append(p.Talk, probe), append(p.Talks, len(p.Asked)-1)
+	default:
+		for _, from := range r.sourcePorts {
+			probe.SourcePort = from
+			p.Odd, p.Odds = append(p.Odd, probe), append(p.Odds, len(p.Asked)-1)
+		}
+	}
+}
+
+// namedSources are the source ports that rules look at: whoever sends chooses
+// them.
+func (r *rehearsed) namedSources() []uint16 {
+	const most = 4
+	var out []uint16
+	if r.rules == nil {
+		return nil
+	}
+	named := func(m *firewall.Match) {
+		if m.Field != firewall.SrcPort || m.Not {
+			return
+		}
+		for _, s := range m.Numbers.Spans() {
+			port := uint16(max(s.First, 1)) //nolint:gosec // a port
+			if whole := s.First <= 1024 && s.Last == 65535; !whole && len(out) < most && !slices.Contains(out, port) {
+				out = append(out, port)
+			}
+		}
+	}
+	r.eachMatch(named)
+	return out
+}
+
+// eachMatch goes through all matches of the rules, also inside tuples.
+func (r *rehearsed) eachMatch(do func(*firewall.Match)) {
+	for _, c := range r.rules.Chains {
+		for i := range c.Rules {
+			for j := range c.Rules[i].Matches {
+				m := &c.Rules[i].Matches[j]
+				do(m)
+				for _, tuple := range m.Tuples {
+					for k := range tuple {
+						do(&tuple[k])
+					}
+				}
+			}
+		}
+	}
+}
+
+func (r *rehearsed) decide(q question) policy.Decision {
+	return r.policy.Decide(policy.Flow{Zone: q.Zone, Source: q.Source, Target: q.Target, Transport: q.Transport, Port: q.Port}, r.opts.At)
+}
+
+// servers are the listeners of the stage: on every port asked of the assets'
+// addresses, and where destination NAT leads.
+func (r *rehearsed) servers() []exposure.Target {
+	var out []exposure.Target
+	seen := map[exposure.Target]bool{}
+	add := func(addr netip.Addr, port netset.Port) {
+		t := exposure.Target{Addr: addr, Transport: port.Transport, Port: port.Number}
+		if !seen[t] && len(out) < mostServers {
+			seen[t] = true
+			out = append(out, t)
+		}
+	}
+	for _, t := range r.targets() { // what is allowed comes first
+		for _, g := range r.policy.Grants(r.opts.At) {
+			for _, p := range policyPorts(&g) {
+				if g.Asset.Name == t.asset.Name {
+					add(t.addr, p)
+				}
+			}
+		}
+	}
+	translated := r.translated()
+	var neighbours []netip.Addr
+	for _, h := range r.scene.Behind {
+		neighbours = append(neighbours, h.Addresses...)
+	}
+	if len(translated) > 0 {
+		for _, i := range r.scene.Interfaces {
+			for _, p := range i.Addresses {
+				neighbours = append(neighbours, p.Addr())
+			}
+		}
+		for _, a := range neighbours {
+			for _, p := range translated {
+				add(a, p)
+			}
+		}
+	}
+	for _, t := range r.targets() {
+		for p := range r.ports.All() {
+			add(t.addr, p)
+		}
+	}
+	if len(out) == mostServers {
+		r.note("servers listened on %d ports only; others were asked by single packets", mostServers)
+	}
+	return out
+}
+
+// translated are the ports to which the rules redirect, over both transports.
+// Where they keep the port, it is one that the rules name.
+func (r *rehearsed) translated() []netset.Port {
+	if r.rules == nil {
+		return nil
+	}
+	const most = 16 // of one rule
+	var out []netset.Port
+	any := false
+	for _, c := range r.rules.Chains {
+		for i := range c.Rules {
+			a := c.Rules[i].Action
+			if a.Kind != firewall.DNAT && a.Kind != firewall.Redirect {
+				continue
+			}
+			any = true
+			for n := int(a.To.FirstPort); n > 0 && n <= max(int(a.To.LastPort), int(a.To.FirstPort)) && n < int(a.To.FirstPort)+most; n++ {
+				number := uint16(n) //nolint:gosec // a port
+				out = append(out, netset.Port{Transport: exposure.TCP, Number: number}, netset.Port{Transport: exposure.UDP, Number: number})
+			}
+		}
+	}
+	if any {
+		out = append(out, r.rulePorts()...)
+	}
+	return out
+}
