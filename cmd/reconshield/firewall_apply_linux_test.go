@@ -221,11 +221,11 @@ func TestFirewallApply(t *testing.T) {
 			s.ended(s.confirm("--take-back"), 0, "")
 			s.unchanged(before)
 		}},
-		{"iptables", func(s *stand, before string) {
+		{"iptables", func(s *stand, _ string) {
 			s.output("nft", "flush", "ruleset")
 			s.output("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "9999", "-j", "DROP")
 			saved := func() string { return lines(s.output("iptables-save"), "-A", ":", "*") }
-			before = saved()
+			before := saved()
 			s.ended(s.apply("new.v4", "--policy", "policy.yaml", "--confirm-within", "1s"), 1, "taken back: nobody confirmed")
 			if after := saved(); after != before {
 				s.t.Errorf("got\n%s\nwant\n%s", after, before)

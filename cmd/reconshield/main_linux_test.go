@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if code, asked := startedAgain(); asked {
-		os.Exit(code) //nolint:forbidigo // the contract of rehearse.Main
+		os.Exit(code)
 	}
 	testscript.Main(inLab{m}, map[string]func(){"reconshield": main})
 }

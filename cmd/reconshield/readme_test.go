@@ -29,11 +29,15 @@ func TestReadmeExamples(t *testing.T) {
 	ns1 := nameserver(t, l)
 	named(t, map[string]string{"ns1.example.net": ns1.V4.String()})
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("mine.txt", []byte(ns1.V4.String()+" # ns1\n"), 0o600); err != nil {
-		t.Fatal(err)
+	const rules = "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp -m udp --dport 53 -j ACCEPT\nCOMMIT\n"
+	for name, text := range map[string]string{"mine.txt": ns1.V4.String() + " # ns1\n", "rules.v4": rules, "rules.v6": rules} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, line := range examples {
 		t.Run(line, func(t *testing.T) {
+			line, file, redirected := strings.Cut(line, " > ")
 			args := strings.Fields(line)
 			if args[0] == "collector" {
 				runCollectorExample(t, args)
@@ -43,6 +47,11 @@ func TestReadmeExamples(t *testing.T) {
 			code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
 			if code != exitClean && code != exitFindings {
 				t.Errorf("exit code %d\n%s\n%s", code, &stdout, &stderr)
+			}
+			if redirected {
+				if err := os.WriteFile(file, stdout.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
 		})
 	}

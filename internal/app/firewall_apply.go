@@ -82,7 +82,8 @@ func ApplyFirewall(ctx context.Context, o ApplyOptions) (ApplyResult, error) {
 		return ApplyResult{}, err
 	}
 	if o.DryRun {
-		return ApplyResult{}, a.describe()
+		a.describe()
+		return ApplyResult{}, nil
 	}
 	if err := mayChange(); err != nil {
 		return ApplyResult{}, err
@@ -153,7 +154,7 @@ func mayChange() error {
 }
 
 // describe says every step and does none.
-func (a *applying) describe() error {
+func (a *applying) describe() {
 	for _, f := range a.files {
 		a.say(false, "check the syntax of "+f.File+" and load it into a kernel of its own", f.tool.loadText(f.File))
 	}
@@ -174,7 +175,6 @@ func (a *applying) describe() error {
 	for _, f := range a.files {
 		a.say(false, "unless confirmed: take it back", f.tool.restoreText())
 	}
-	return nil
 }
 
 func (a *applying) stateFlag() string {

@@ -62,7 +62,10 @@ func AuditFirewall(ctx context.Context, o AuditOptions) (*ruleset.Document, erro
 			return nil, fmt.Errorf("--%w", err)
 		}
 	}
-	out := &ruleset.Document{}
+	out := &ruleset.Document{Assets: askedAssets(p, opt.Query)}
+	if len(out.Assets) == 0 {
+		return nil, fmt.Errorf("%s: the policy has no assets, so there is nothing to ask about; declare them, or take --local", shownName(o.Policy))
+	}
 	if out.Audit, err = audit(ctx, rules, opt); err != nil || o.Before == nil {
 		return out, err
 	}
@@ -76,6 +79,16 @@ func AuditFirewall(ctx context.Context, o AuditOptions) (*ruleset.Document, erro
 	}
 	out.Changes = analyze.Difference(before, out.Audit)
 	return out, nil
+}
+
+func askedAssets(p *policy.Policy, q analyze.Query) []string {
+	var out []string
+	for i := range p.Assets {
+		if name := p.Assets[i].Name; q.Asset == "" || q.Asset == name {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func audit(ctx context.Context, rules *firewall.Ruleset, opt analyze.Options) (*analyze.Audit, error) {

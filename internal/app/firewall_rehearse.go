@@ -145,6 +145,9 @@ func (r *rehearsed) read() error {
 	if err := r.ofLinux(rules); err != nil {
 		return err
 	}
+	if len(rules.Chains) == 0 {
+		r.note("the files hold no rule at all: everything is open")
+	}
 	if len(rules.Unparsed) > 0 {
 		u := rules.Unparsed[0]
 		r.note("%d parts of the ruleset were not understood by the analysis, the first at %s (%s); the kernel judged them all the same", len(rules.Unparsed), u.Pos, u.Why)

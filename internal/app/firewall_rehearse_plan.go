@@ -149,45 +149,53 @@ func (r *rehearsed) rulePorts() []netset.Port {
 func (r *rehearsed) plan() *stagePlan {
 	p := &stagePlan{}
 	r.sourcePorts = r.namedSources()
-	scans := map[string]*zoneScan{}
-	var order []string
-	for _, target := range r.targets() {
-		for port := range r.allPorts(target.asset) {
-			for _, z := range r.scene.Zones {
-				if !r.scene.Passes(z.Name, target.addr) {
-					continue
+	for _, to := range r.targets() {
+		for port := range r.allPorts(to.asset) {
+			r.eachSource(to.addr, func(z rehearse.Zone, source netip.Addr) {
+				if len(p.Asked) < mostQuestions {
+					r.ask(p, to, port, z, source)
 				}
-				for _, source := range z.Sources {
-					if source.Is4() == target.addr.Is4() && len(p.Asked) < mostQuestions {
-						r.ask(p, target, port, z, source)
-					}
-				}
-			}
-		}
-		for _, z := range r.scene.Zones {
-			for _, source := range z.Sources {
-				if source.Is4() != target.addr.Is4() || !r.scene.Passes(z.Name, target.addr) {
-					continue
-				}
-				key := z.Name + " " + source.String()
-				if scans[key] == nil {
-					scans[key] = &zoneScan{Stand: z.Name, Source: source, Ports: r.ports.String()}
-					order = append(order, key)
-				}
-				scans[key].Targets = append(scans[key].Targets, target.addr)
-			}
+			})
 		}
 	}
 	if len(p.Asked) == mostQuestions {
 		r.note("more than %d questions: not everything was asked; name fewer ports or assets", mostQuestions)
 	}
 	if !r.opts.NoScan {
-		for _, key := range order {
-			p.Scans = append(p.Scans, *scans[key])
-		}
+		p.Scans = r.scans()
 	}
 	p.Listen = r.servers()
 	return p
+}
+
+// eachSource gives the sources whose packets to an address pass the host.
+func (r *rehearsed) eachSource(to netip.Addr, do func(rehearse.Zone, netip.Addr)) {
+	for _, z := range r.scene.Zones {
+		if !r.scene.Passes(z.Name, to) {
+			continue
+		}
+		for _, source := range z.Sources {
+			if source.Is4() == to.Is4() {
+				do(z, source)
+			}
+		}
+	}
+}
+
+// scans are one for each source, of every address that it can ask.
+func (r *rehearsed) scans() []zoneScan {
+	var out []zoneScan
+	for _, to := range r.targets() {
+		r.eachSource(to.addr, func(z rehearse.Zone, source netip.Addr) {
+			i := slices.IndexFunc(out, func(s zoneScan) bool { return s.Stand == z.Name && s.Source == source })
+			if i < 0 {
+				i = len(out)
+				out = append(out, zoneScan{Stand: z.Name, Source: source, Ports: r.ports.String()})
+			}
+			out[i].Targets = append(out[i].Targets, to.addr)
+		})
+	}
+	return out
 }
 
 // target is an address that the rules stand before.
@@ -303,81 +311,4 @@ func (r *rehearsed) eachMatch(do func(*firewall.Match)) {
 
 func (r *rehearsed) decide(q question) policy.Decision {
 	return r.policy.Decide(policy.Flow{Zone: q.Zone, Source: q.Source, Target: q.Target, Transport: q.Transport, Port: q.Port}, r.opts.At)
-}
-
-// servers are the listeners of the stage: on every port asked of the assets'
-// addresses, and where destination NAT leads.
-func (r *rehearsed) servers() []exposure.Target {
-	var out []exposure.Target
-	seen := map[exposure.Target]bool{}
-	add := func(addr netip.Addr, port netset.Port) {
-		t := exposure.Target{Addr: addr, Transport: port.Transport, Port: port.Number}
-		if !seen[t] && len(out) < mostServers {
-			seen[t] = true
-			out = append(out, t)
-		}
-	}
-	for _, t := range r.targets() { // what is allowed comes first
-		for _, g := range r.policy.Grants(r.opts.At) {
-			for _, p := range policyPorts(&g) {
-				if g.Asset.Name == t.asset.Name {
-					add(t.addr, p)
-				}
-			}
-		}
-	}
-	translated := r.translated()
-	var neighbours []netip.Addr
-	for _, h := range r.scene.Behind {
-		neighbours = append(neighbours, h.Addresses...)
-	}
-	if len(translated) > 0 {
-		for _, i := range r.scene.Interfaces {
-			for _, p := range i.Addresses {
-				neighbours = append(neighbours, p.Addr())
-			}
-		}
-		for _, a := range neighbours {
-			for _, p := range translated {
-				add(a, p)
-			}
-		}
-	}
-	for _, t := range r.targets() {
-		for p := range r.ports.All() {
-			add(t.addr, p)
-		}
-	}
-	if len(out) == mostServers {
-		r.note("servers listened on %d ports only; others were asked by single packets", mostServers)
-	}
-	return out
-}
-
-// translated are the ports to which the rules redirect, over both transports.
-// Where they keep the port, it is one that the rules name.
-func (r *rehearsed) translated() []netset.Port {
-	if r.rules == nil {
-		return nil
-	}
-	const most = 16 // of one rule
-	var out []netset.Port
-	any := false
-	for _, c := range r.rules.Chains {
-		for i := range c.Rules {
-			a := c.Rules[i].Action
-			if a.Kind != firewall.DNAT && a.Kind != firewall.Redirect {
-				continue
-			}
-			any = true
-			for n := int(a.To.FirstPort); n > 0 && n <= max(int(a.To.LastPort), int(a.To.FirstPort)) && n < int(a.To.FirstPort)+most; n++ {
-				number := uint16(n) //nolint:gosec // a port
-				out = append(out, netset.Port{Transport: exposure.TCP, Number: number}, netset.Port{Transport: exposure.UDP, Number: number})
-			}
-		}
-	}
-	if any {
-		out = append(out, r.rulePorts()...)
-	}
-	return out
 }

@@ -89,8 +89,14 @@ type PolicyDraft struct {
 	Stdin      io.Reader
 }
 
+// nameRunes are what names in a policy are made of.
+const nameRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
 // DraftPolicy writes a first policy with comments. Its errors are one line.
 func DraftPolicy(o PolicyDraft) (string, error) {
+	if strings.ContainsFunc(o.Zone, func(r rune) bool { return !strings.ContainsRune(nameRunes, r) }) {
+		return "", fmt.Errorf("--zone %q: expected letters, digits, hyphen, underscore and dot", cut(o.Zone))
+	}
 	in := policy.DraftInput{Zone: o.Zone, At: o.At}
 	if o.From != "" {
 		a, err := loadAssessment(o.From, o.Stdin)

@@ -166,7 +166,7 @@ func parseOutcome(line string) (Outcome, string) {
 // Confirm keeps the change that waits. Outcomes other than Kept mean that it came
 // too late. ErrNothing says that none waits.
 func Confirm(dir string) (Outcome, string, error) {
-	return settle(dir, "confirm", func(s *state) error { return forget(dir) })
+	return settle(dir, "confirm", func(*state) error { return forget(dir) })
 }
 
 // TakeBack takes the change that waits back at once.

@@ -187,8 +187,7 @@ func TestOneAtATime(t *testing.T) {
 	dir := stateDir(t)
 	g := arm(t, dir, change(dir, time.Minute))
 	_, err := guard.Arm(dir, change(dir, time.Minute))
-	var busy *guard.BusyError
-	if !errors.As(err, &busy) {
+	if _, ok := errors.AsType[*guard.BusyError](err); !ok {
 		t.Errorf("got %v, want a BusyError", err)
 	}
 	if err := g.Close(); err != nil {
@@ -218,8 +217,7 @@ func TestGuardKilled(t *testing.T) {
 		}
 		eventually(t, "the guard is still there", func() bool { return gone(g.PID) })
 		_, err := guard.Arm(dir, change(dir, time.Minute))
-		var stale *guard.StaleError
-		if !errors.As(err, &stale) {
+		if _, ok := errors.AsType[*guard.StaleError](err); !ok {
 			t.Errorf("got %v, want a StaleError", err)
 		}
 		if err := settled(c.do, dir, c.want); err != nil || restored(t, dir) != c.file {

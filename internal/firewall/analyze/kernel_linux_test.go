@@ -1,9 +1,9 @@
 package analyze_test
 
 import (
-	"context"
-	"fmt"
+	"bytes"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"reconshield/internal/exposure"
@@ -19,7 +19,7 @@ import (
 func TestKernelAgreesWithAudit(t *testing.T) {
 	checked := 0
 	for _, f := range fixtures(t) {
-		if !f.onLinux() {
+		if !f.onLinux() || len(f.loadable()) == 0 {
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {
@@ -66,21 +66,18 @@ func holdAgainstKernel(t *testing.T, f *fixture) int {
 			t.Error(err)
 		}
 	}()
-	var load []rehearse.Ruleset
-	for _, src := range f.loadable() {
-		load = append(load, rehearse.Ruleset{File: src.Name, Text: src.Text})
-	}
-	if err := s.Load(t.Context(), load...); err != nil {
+	if err := s.Load(t.Context(), f.loadable()...); err != nil {
 		t.Fatal(err)
 	}
 	a := f.audit(t)
 	var probes []rehearse.Probe
 	var wants []want
-	for i := range a.Answers {
-		p, w := f.probes(&a.Answers[i], scene)
+	answers := slices.Concat(a.Answers, f.silent(a))
+	for i := range answers {
+		p, w := f.probes(&answers[i], scene)
 		probes, wants = append(probes, p...), append(wants, w...)
 	}
-	compare(t, t.Context(), s, probes, wants)
+	compare(t, s, probes, wants)
 	return len(probes)
 }
 
@@ -90,14 +87,21 @@ type want struct {
 	answer    *analyze.Answer
 }
 
-func compare(t *testing.T, ctx context.Context, s *rehearse.Stage, probes []rehearse.Probe, wants []want) {
+func compare(t *testing.T, s *rehearse.Stage, probes []rehearse.Probe, wants []want) {
 	t.Helper()
-	outcomes, err := s.Probe(ctx, probes)
+	outcomes, err := s.Probe(t.Context(), probes)
 	if err != nil {
 		t.Fatal(err)
 	}
+	failed := 0
 	for i, o := range outcomes {
+		const most = 4
+		if failed == most {
+			t.Log("and so on")
+			return
+		}
 		if w := wants[i]; o.Delivered != w.delivered {
+			failed++
 			t.Errorf("%s %s -> %s %d/%d: delivered %v (%s %s), but the audit says %s", probes[i].Zone, probes[i].Source, probes[i].Target,
 				probes[i].Port, probes[i].Protocol, o.Delivered, o.Place, o.To, answerLine(w.answer))
 		}
@@ -155,18 +159,40 @@ func (f *fixture) senders(a *analyze.Answer, scene rehearse.Scene) []netip.Addr 
 	return out
 }
 
-// loadable are the files that tools take. What is there twice is loaded once.
-func (f *fixture) loadable() []source {
-	var out []source
+// loadable are the files that tools take: nft cannot load what it lists of
+// iptables-nft's rules.
+func (f *fixture) loadable() []rehearse.Ruleset {
+	var out []rehearse.Ruleset
 	for _, s := range f.sources {
-		out = append(out, source{s.Name, s.Text})
+		if !bytes.Contains(s.Text, []byte(`"xt"`)) {
+			out = append(out, rehearse.Ruleset{File: s.Name, Text: s.Text})
+		}
 	}
 	return out
 }
 
-type source struct {
-	Name string
-	Text []byte
+// silent are answers for ports that the audit says nothing of, which is to say
+// that nobody reaches them.
+func (f *fixture) silent(a *analyze.Audit) []analyze.Answer {
+	var out []analyze.Answer
+	for i := range f.policy.Assets {
+		for _, addr := range f.policy.Assets[i].Addresses {
+			for _, via := range []exposure.Transport{exposure.TCP, exposure.UDP} {
+				for _, port := range []uint16{1, 22, 25, 53, 80, 443, 5353, 8080, 8081, 30053, 65535} {
+					if !answered(a, addr, via, port) {
+						for _, z := range f.policy.Zones {
+							out = append(out, analyze.Answer{Asset: f.policy.Assets[i].Name, Address: addr, Transport: via, Port: port, Zone: z.Name, Verdict: analyze.Blocked})
+						}
+					}
+				}
+			}
+		}
+	}
+	return out
 }
 
-var _ = fmt.Sprint
+func answered(a *analyze.Audit, addr netip.Addr, via exposure.Transport, port uint16) bool {
+	return slices.ContainsFunc(a.Answers, func(x analyze.Answer) bool {
+		return x.Address == addr && x.Transport == via && x.Port <= port && port <= max(x.Port, x.LastPort)
+	})
+}

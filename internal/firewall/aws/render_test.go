@@ -225,12 +225,12 @@ func TestSecurityGroupPassesICMP(t *testing.T) {
 			seen[r.Protocol+" "+strconv.Itoa(r.From)+"/"+strconv.Itoa(r.To)] = true
 		}
 	}
-	for _, want := range []string{"icmp 3/4", "icmpv6 1/-1", "icmpv6 2/-1", "icmpv6 3/-1", "icmpv6 4/-1", "icmpv6 128/-1", "icmpv6 129/-1"} {
+	for _, want := range []string{"icmp 3/-1", "icmp 8/-1", "icmp 11/-1", "icmp 12/-1", "icmpv6 1/-1", "icmpv6 2/-1", "icmpv6 3/-1", "icmpv6 4/-1", "icmpv6 128/-1", "icmpv6 129/-1"} {
 		if !seen[want] {
 			t.Errorf("%s does not pass; %v do", want, seen)
 		}
 	}
-	if seen["icmp -1/-1"] || seen["icmp 8/-1"] {
+	if seen["icmp -1/-1"] || seen["icmp 5/-1"] || seen["icmp 13/-1"] {
 		t.Errorf("more of ICMP passes than the plan says: %v", seen)
 	}
 }

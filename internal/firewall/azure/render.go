@@ -96,7 +96,7 @@ func inbound(p fabric.Plan) []securityRule {
 	if p.Has(firewall.IPv4) {
 		out = append(out, securityRule{
 			name: names.Of("allow-icmp"), protocol: "Icmp", from: []string{"0.0.0.0/0"},
-			why: "fragmentation needed (RFC 1191); the service knows no ICMP types",
+			why: "errors (RFC 1191) and echo requests; the service knows no ICMP types",
 		})
 	}
 	return append(out, securityRule{
@@ -182,7 +182,7 @@ func notes(p fabric.Plan) []string {
 		"Conversations that were open before a change stay open.",
 	}
 	if p.Has(firewall.IPv4) {
-		out = append(out, "The service knows no ICMP types: all of ICMP is let in, echo requests too, where the policy asks for fragmentation needed only.")
+		out = append(out, "The service knows no ICMP types: all of ICMP is let in, where errors and echo requests would do.")
 	}
 	if p.Has(firewall.IPv6) {
 		out = append(out, "Microsoft documents no support of ICMPv6 in groups, so packet-too-big cannot be let in by a rule: "+

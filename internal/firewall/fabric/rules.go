@@ -126,12 +126,16 @@ type Message struct {
 	Name       string
 }
 
-// ICMP are the messages that must pass a filter in the network: fragmentation
-// needed (RFC 1191) and those of RFC 4890 section 4.3. Those of section 4.4
+// ICMP are the messages that must pass a filter in the network: for IPv4 errors
+// (fragmentation needed among them, RFC 1191) and echo requests (RFC 1122
+// section 3.2.2.6), for IPv6 those of RFC 4890 section 4.3. Those of section 4.4
 // stay on the link, which in such a network the network itself serves.
 func ICMP(f firewall.Family) []Message {
 	all := []Message{
-		{firewall.IPv4, 3, 4, "fragmentation needed"},
+		{firewall.IPv4, 3, -1, "destination unreachable, fragmentation needed"},
+		{firewall.IPv4, 8, -1, "echo request"},
+		{firewall.IPv4, 11, -1, "time exceeded"},
+		{firewall.IPv4, 12, -1, "parameter problem"},
 		{firewall.IPv6, 1, -1, "destination unreachable"},
 		{firewall.IPv6, 2, -1, "packet too big"},
 		{firewall.IPv6, 3, -1, "time exceeded"},

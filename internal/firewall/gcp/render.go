@@ -67,6 +67,12 @@ func ingress(p fabric.Plan) []vpcRule {
 			})
 		}
 	}
+	if p.Has(firewall.IPv4) {
+		out = append(out, vpcRule{
+			name: names.Of(p.Asset, "allow-icmp"), ranges: []string{"0.0.0.0/0"}, protocol: []protocolPorts{{"icmp", nil}},
+			why: "errors (RFC 1191) and echo requests; the service knows no ICMP types",
+		})
+	}
 	if p.Has(firewall.IPv6) {
 		out = append(out, vpcRule{
 			name: names.Of(p.Asset, "allow-icmpv6"), ranges: []string{"::/0"}, protocol: []protocolPorts{{"58", nil}},
@@ -175,10 +181,7 @@ func notes(p fabric.Plan) []string {
 		"The rules hold for instances with the network tag " + fabric.Name(p.Asset, '-', 40) + ": set it, and let only trusted people set tags.",
 		fmt.Sprintf("Rules of the network with a priority below %d and hierarchical firewall policies are asked before these.", allowPriority),
 		"Destinations are not matched: the rules hold for every address of a tagged instance.",
-		"Fragmentation needed (RFC 1191) and other ICMP errors of accepted conversations pass by connection tracking, without a rule.",
-	}
-	if p.Has(firewall.IPv6) {
-		out = append(out, "The service knows no ICMP types: all of ICMPv6 is let in, where the policy asks for the messages of RFC 4890 section 4.3.")
+		"The service knows no ICMP types: all of ICMP and ICMPv6 is let in, where errors, echo and the messages of RFC 4890 section 4.3 would do.",
 	}
 	if !p.Egress.Free {
 		out = append(out, "Queries to the metadata server, 169.254.169.254, pass every rule: set a server policy of Cloud DNS to control them.")

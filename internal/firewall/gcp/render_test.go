@@ -98,7 +98,7 @@ func TestRulesAreValid(t *testing.T) {
 	}
 }
 
-func TestESPAndICMPv6(t *testing.T) {
+func TestESPAndICMP(t *testing.T) {
 	p := fabrictest.Authority()
 	p.Allows = append(p.Allows, firewall.Allow{Zone: "wan", Transport: policy.ESP, Why: "tunnel"})
 	seen := map[string]int{}
@@ -107,8 +107,8 @@ func TestESPAndICMPv6(t *testing.T) {
 			seen[b.Text["protocol"]]++
 		}
 	}
-	if seen["esp"] != 2 || seen["58"] != 1 || seen["icmp"] != 0 {
-		t.Errorf("protocols %v, want esp for both families and 58", seen)
+	if seen["esp"] != 2 || seen["58"] != 1 || seen["icmp"] != 1 {
+		t.Errorf("protocols %v, want esp for both families, icmp and 58", seen)
 	}
 }
 

@@ -40,7 +40,7 @@ func RenderCilium(p firewall.Plan) (firewall.Config, error) {
 	c.Files = []firewall.File{{Name: name + ".yaml", Text: cilium(f)}}
 	c.Notes = append(notes(f),
 		"Cilium matches CIDRs against addresses outside the cluster only: sources that are pods or nodes need rules of fromEndpoints or fromEntities; \"all\" includes them.",
-		"ICMP is matched by type: every code of \"destination unreachable\" is let in, where the policy asks for fragmentation needed.")
+		"ICMP is matched by type: every code of a type is let in.")
 	if !f.Egress.Free {
 		c.Notes = append(c.Notes, "An allow list cannot say \"all protocols but\": TCP, UDP, echo requests and ICMP errors may leave, other protocols may not.")
 	}

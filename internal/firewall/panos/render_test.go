@@ -148,7 +148,7 @@ func (d *box) within(names []string, a netip.Addr) bool {
 
 func (d *box) service(r map[string][]string, k devicetest.Packet) bool {
 	switch r["application"][0] {
-	case "ping6":
+	case "ping", "ping6":
 		return false
 	case "ipsec-esp":
 		return k.Transport == policy.ESP

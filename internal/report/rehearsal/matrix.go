@@ -142,6 +142,22 @@ func (r row) quiet() (State, bool) {
 	return same, same != "" && r.Transport != policy.ESP
 }
 
+// all reports that every zone found the state.
+func (r row) all(s State) bool {
+	return !slices.ContainsFunc(r.Cells, func(c cell) bool { return c.State != s || c.Who != "" })
+}
+
+// alike is how many rows are of one state as a whole.
+func (b block) alike(s State) int {
+	n := 0
+	for _, r := range b.Rows {
+		if r.all(s) {
+			n++
+		}
+	}
+	return n
+}
+
 // group is differences that say the same, of several ports, addresses or
 // sources, for the same rule.
 type group struct {

@@ -20,6 +20,7 @@ const (
 	fewRows   = 40
 	fewGroups = 25
 	fewPorts  = 12
+	fewAlike  = 8 // ports that are exposed to every zone
 	fewLines  = 6
 	fewNotes  = 8
 	indent    = 4
@@ -77,8 +78,13 @@ func (s *sheet) matrix(b block) {
 	s.Heading(report.Sanitize(b.Asset), addresses...)
 	var rows []row
 	quiet := map[State][]string{}
+	flood := b.alike(Exposed) > fewAlike
 	for _, r := range b.Rows {
-		if state, ok := r.quiet(); ok && !s.Verbose() {
+		state, ok := r.quiet()
+		if !ok && flood && r.all(Exposed) {
+			state, ok = Exposed, true
+		}
+		if ok && !s.Verbose() {
 			quiet[state] = append(quiet[state], r.text())
 		} else {
 			rows = append(rows, r)
@@ -92,7 +98,7 @@ func (s *sheet) matrix(b block) {
 	if hidden > 0 {
 		s.Para(2, s.Faint, fmt.Sprintf("%s and %s with --verbose", s.More, counted(hidden, "more row")))
 	}
-	for _, state := range []State{Unmeasured, Closed, Silent} {
+	for _, state := range []State{Exposed, Unmeasured, Closed, Silent} {
 		if list := quiet[state]; len(list) > 0 {
 			s.Hanging(2, s.stateText(state)+"  ", s.Faint, "from every zone: "+compact(list))
 		}
@@ -154,11 +160,11 @@ func (s *sheet) table(zones []string, rows []row) {
 		s.narrow(zones, rows, widths[0])
 		return
 	}
-	head := "  " + pad("port", widths[0])
+	head := []string{pad("port", widths[0])}
 	for i, z := range zones {
-		head += "  " + pad(report.Sanitize(z), widths[i+1])
+		head = append(head, pad(report.Sanitize(z), widths[i+1]))
 	}
-	s.Line(s.Faint(strings.TrimRight(head, " ")))
+	s.Line(s.Faint("  " + strings.TrimRight(strings.Join(head, "  "), " ")))
 	for _, r := range rows {
 		line := []string{"  ", s.Strong(pad(r.text(), widths[0]))}
 		for i, c := range r.Cells {

@@ -21,6 +21,19 @@ import (
 type Document struct {
 	*analyze.Audit
 	Changes []analyze.Change `json:"changes,omitzero"` // nil: there was nothing to compare with
+	// Assets names all that was asked about: of one that nothing reaches and for
+	// which the policy allows nothing, there is no answer.
+	Assets []string `json:"-"`
+}
+
+// silent are the assets without an answer: closed, unless something was not
+// understood.
+func (d *Document) silent() []string {
+	told := map[string]bool{}
+	for i := range d.Answers {
+		told[d.Answers[i].Asset] = true
+	}
+	return slices.DeleteFunc(slices.Clone(d.Assets), func(name string) bool { return told[name] })
 }
 
 // Format names a form of the report.

@@ -32,7 +32,8 @@ type document struct {
 	Detailed []detailed
 	Changed  []changeGroup
 	Left     struct{ Answers, Findings, Changes, Rows int } // what is not on the page
-	Assets   int
+	Silent   []string
+	Sum      int // of assets
 	States   []stateCount
 	Counts   []int // of findings, by report.Severities
 	Complete bool
@@ -67,7 +68,7 @@ func writeHTML(w io.Writer, doc *Document, opts Options) error {
 		return err
 	}
 	page := document{
-		Document: doc, Tool: opts.Tool, Blocks: matrices(doc), Groups: groups(doc), Changed: changes(doc.Changes),
+		Document: doc, Tool: opts.Tool, Blocks: matrices(doc), Groups: groups(doc), Changed: changes(doc.Changes), Silent: doc.silent(),
 		Counts: counts(doc.Findings, report.Severities()), Complete: !opts.Answers && len(doc.Unparsed) == 0,
 		Style: common + template.CSS(own), //nolint:gosec // our own embedded file
 	}
@@ -92,7 +93,7 @@ func (d *document) count() {
 			d.Detailed = append(d.Detailed, detailed{a, x})
 		}
 	}
-	d.Left.Answers, d.Assets = len(d.Answers)-len(d.Detailed), len(assets)
+	d.Left.Answers, d.Sum = len(d.Answers)-len(d.Detailed), len(assets)+len(d.Silent)
 	all := states()
 	slices.Reverse(all)
 	for _, x := range all {

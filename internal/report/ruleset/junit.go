@@ -66,6 +66,15 @@ func writeJUnit(w io.Writer, doc *Document, opts Options) error {
 		}
 		all.Suites = append(all.Suites, suite)
 	}
+	for _, name := range doc.silent() {
+		c := junitCase{Name: "every port: denied", Class: report.Sanitize(name)}
+		if len(doc.Unparsed) > 0 {
+			c.Skipped = &junitMessage{Message: "undecided: a part of the ruleset was not understood"}
+		}
+		suite := junitSuite{Name: report.Sanitize(name)}
+		suite.add(c)
+		all.Suites = append(all.Suites, suite)
+	}
 	if len(own.Cases) == 0 {
 		own.add(junitCase{Name: "rules", Class: "ruleset", File: doc.Files[0]})
 	}

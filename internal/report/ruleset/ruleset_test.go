@@ -405,3 +405,30 @@ func TestMatrixTellsSourcePorts(t *testing.T) {
 		t.Errorf("no %q in %s", want, text)
 	}
 }
+
+// An asset of which there is nothing to tell is told of, and is closed only when
+// everything was understood.
+func TestSilentAssets(t *testing.T) {
+	quiet, doubtful := clean(), unread()
+	quiet.Assets, doubtful.Assets = []string{"ns1", "db", "log"}, []string{"ns1", "db"}
+	nothing := &Document{Audit: &analyze.Audit{Files: []string{"rules.v4"}}, Assets: []string{"db"}}
+	tests := []struct {
+		format Format
+		doc    *Document
+		want   string
+	}{
+		{Text, quiet, "✓ no port can be reached from any zone  db log\n"},
+		{Text, quiet, "  3 assets · 1 answer"},
+		{Text, doubtful, "? undecided on every port  db\n"},
+		{Text, nothing, "✓ no port can be reached from any zone  db\n"},
+		{HTML, quiet, "no port can be reached from any zone</span> db log"},
+		{HTML, doubtful, "undecided on every port</span> db"},
+		{JUnit, quiet, `<testcase name="every port: denied" classname="log"></testcase>`},
+		{JUnit, doubtful, `<skipped message="undecided: a part of the ruleset was not understood">`},
+	}
+	for _, tt := range tests {
+		if got := string(written(t, tt.format, tt.doc, usual())); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: no %q in %s", tt.format, tt.want, got)
+		}
+	}
+}

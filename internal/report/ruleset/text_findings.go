@@ -157,7 +157,7 @@ func (s *sheet) result(blocks []block) {
 		assets[b.Asset] = true
 	}
 	s.Para(2, report.Uncoloured, strings.Join([]string{
-		counted(len(assets), "asset"), counted(len(s.doc.Answers), "answer"), counted(len(s.doc.Findings), "finding"),
+		counted(len(assets)+len(s.doc.silent()), "asset"), counted(len(s.doc.Answers), "answer"), counted(len(s.doc.Findings), "finding"),
 	}, " "+s.Dot+" "))
 	var parts []string
 	all := states()

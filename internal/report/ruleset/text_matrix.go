@@ -14,9 +14,8 @@ import (
 // matrices shows what each zone reaches: of every asset where they are few, else
 // of the worst of them, behind a glance at all.
 func (s *sheet) matrices(blocks []block) {
+	defer s.silent()
 	if len(blocks) == 0 {
-		s.blank()
-		s.Para(0, s.Good, s.Tick+" no port can be reached from any zone")
 		return
 	}
 	assets := sums(blocks)
@@ -43,6 +42,23 @@ func (s *sheet) matrices(blocks []block) {
 		s.Para(0, s.Faint, fmt.Sprintf("%s and the matrices of %s with --verbose, or ask for one: --query \"to ASSET\"", s.More, counted(left, "more asset")))
 	}
 	s.legend(blocks)
+}
+
+// silent tells of the assets that no answer speaks of.
+func (s *sheet) silent() {
+	var names []string
+	for _, name := range s.doc.silent() {
+		names = append(names, report.Sanitize(name))
+	}
+	if len(names) == 0 {
+		return
+	}
+	s.blank()
+	head := s.Good(s.Tick + " no port can be reached from any zone")
+	if len(s.doc.Unparsed) > 0 {
+		head = s.Warn(s.Ask + " undecided on every port")
+	}
+	s.Hanging(0, head+"  ", report.Uncoloured, strings.Join(s.few(names, fewRows), " "))
 }
 
 // glance is one line an asset: how many rows of its matrix are how.
