@@ -36,6 +36,9 @@ func newAlike(r *Ruleset) *alike {
 		}
 		for i := range c.Rules {
 			a.learn(c.Rules[i].Matches, seen)
+			if to := c.Rules[i].Action.To; to.First.IsValid() {
+				a.bounds = cutAt(a.bounds, NewSet(Span[netip.Addr]{to.First.Unmap(), to.Last.Unmap()}))
+			}
 		}
 	}
 	a.bounds = cutAt(a.bounds, r.Host.Local)

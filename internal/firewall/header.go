@@ -79,6 +79,7 @@ type header struct {
 	state     Number // then
 	settled   bool   // a NAT chain has decided on the destination
 	dnat      Tri    // whether that changed it
+	masked    bool   // a NAT chain may have changed the source
 	icmp      Number
 	flags     Number
 }

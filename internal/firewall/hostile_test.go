@@ -85,3 +85,45 @@ func TestGivingUp(t *testing.T) {
 		t.Errorf("ok %v, %d answers", ok, len(answers))
 	}
 }
+
+// Translation to the address that a packet has already is none, so the target
+// of a translation is unlike its neighbours.
+func TestTargetsOfTranslationAreToldApart(t *testing.T) {
+	to := netip.MustParseAddr("192.0.2.1")
+	nat := &firewall.Chain{Family: firewall.IPv4, Base: &firewall.Base{Hook: firewall.Prerouting, Kind: firewall.NAT, Priority: firewall.DNATPriority}, Rules: []firewall.Rule{
+		{Action: firewall.Action{Kind: firewall.DNAT, To: firewall.NATRange{First: to, Last: to}}},
+	}}
+	translated := firewall.Match{Field: firewall.Status, Numbers: firewall.NumbersOf(firewall.StatusDNAT)}
+	in := base(firewall.Rule{Matches: []firewall.Match{translated}, Action: firewall.Action{Kind: firewall.Accept}})
+	e := firewall.NewEvaluator(&firewall.Ruleset{Chains: []*firewall.Chain{nat, in}, Host: firewall.HostFacts{Local: firewall.AddrsOf(netip.MustParsePrefix("192.0.2.0/30"))}})
+	for _, tt := range []struct {
+		target string
+		open   bool
+	}{{"192.0.2.2", true}, {"192.0.2.1", false}, {"192.0.2.3", true}} {
+		answers, _ := e.Ask(firewall.Question{Target: netip.MustParseAddr(tt.target), Local: firewall.Yes, Protocol: 6, Ports: firewall.Span[firewall.Number]{First: 22, Last: 22}})
+		if len(answers) != 1 || !answers[0].Must.Empty() != tt.open {
+			t.Errorf("%s: %+v, want open %v", tt.target, answers, tt.open)
+		}
+	}
+}
+
+// Behind source NAT a chain sees another source than the sender's.
+func TestChainsBehindSourceNAT(t *testing.T) {
+	snat := &firewall.Chain{Family: firewall.IPv4, Base: &firewall.Base{Hook: firewall.Postrouting, Kind: firewall.NAT, Priority: firewall.SNATPriority}, Rules: []firewall.Rule{verdict(firewall.SNAT)}}
+	one := firewall.Match{Field: firewall.Src, Addrs: firewall.AddrsOf(netip.MustParsePrefix("198.51.100.0/24"))}
+	late := &firewall.Chain{Family: firewall.IPv4, Base: &firewall.Base{Hook: firewall.Postrouting, Priority: 200}, Rules: []firewall.Rule{{Matches: []firewall.Match{one}, Action: firewall.Action{Kind: firewall.Drop}}}}
+	for _, tt := range []struct {
+		name      string
+		chains    []*firewall.Chain
+		may, must bool
+	}{
+		{"without", []*firewall.Chain{late}, false, false},
+		{"with", []*firewall.Chain{snat, late}, true, false},
+	} {
+		e := firewall.NewEvaluator(&firewall.Ruleset{Chains: tt.chains})
+		tr := e.Tracer(firewall.Question{Target: netip.MustParseAddr("192.0.2.1"), Local: firewall.No, Protocol: 6}).Trace(netip.MustParseAddr("198.51.100.7"), 40000, 22)
+		if tr.May != tt.may || tr.Must != tt.must {
+			t.Errorf("%s: may %v, must %v", tt.name, tr.May, tr.Must)
+		}
+	}
+}

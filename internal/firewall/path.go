@@ -147,6 +147,7 @@ func (p *path) pass(st *stage, s state, rest []*Chain, steps []step) {
 	sum := w.summary(rest[0], 0)
 	p.keep(w, rest[0], sum.of(w.all.Spans()[0].First))
 	out := p.ends(sum, w.all, base.Default, maybe)
+	s.h.masked = s.h.masked || base.Kind == NAT && base.Hook == Postrouting && st.masks()
 	if kept := NewSet(out.kept...); !kept.Equal(s.live) {
 		p.leaves = append(p.leaves, leaf{box: s.box(), came: s.live, kept: kept})
 	}

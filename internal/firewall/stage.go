@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 )
@@ -102,6 +103,18 @@ func (s *stage) lets(open []Span[netip.Addr], r *scoped) []Span[netip.Addr] {
 	return open
 }
 
+// masks reports whether a rule may change sources.
+func (s *stage) masks() bool {
+	for _, v := range s.views {
+		for i := range v.rules {
+			if v.rules[i].rule.Action.Kind == SNAT {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // through gives the sources of live that may get through under the header's
 // ports; all others are dropped for sure.
 func (s *stage) through(h *header, live Addrs) Addrs {
@@ -147,6 +160,11 @@ func (h *header) scope(c *compiled) (s scoped, ok bool) {
 	t := h.admits(c)
 	if t == No {
 		return s, false
+	}
+	if h.masked && c.src != nil {
+		hidden := *c
+		hidden.src, hidden.why = nil, cmp.Or(c.why, "source NAT before this rule leaves the source open")
+		c, t = &hidden, Maybe
 	}
 	s = scoped{compiled: c, maybe: t == Maybe}
 	for i := range c.tuples {
