@@ -49,6 +49,9 @@ type program struct {
 	rules   []compiled
 	general []int32 // rules that look at no single set of destinations, ascending
 	index   spanIndex[netip.Addr]
+	// plain says that all rules look at sources alone and end there, as in lists
+	// of blocked addresses; the view of such a chain is the same for everybody.
+	plain bool
 }
 
 func compileChain(c *Chain) *program {
@@ -67,7 +70,18 @@ func compileChain(c *Chain) *program {
 		}
 	}
 	p.index.build()
+	p.plain = !slices.ContainsFunc(p.rules, func(c compiled) bool { return !c.plain() })
 	return p
+}
+
+// plain reports whether a rule looks at sources alone and goes nowhere else.
+func (c *compiled) plain() bool {
+	switch c.rule.Action.Kind {
+	case Accept, Drop, Reject, Return, Continue, Unknown:
+		return len(c.dst)+len(c.protocol)+len(c.dports)+len(c.sports)+len(c.oports)+len(c.tuples)+len(c.rest) == 0
+	case Jump, Goto, DNAT, Redirect, SNAT, Notrack:
+	}
+	return false
 }
 
 // wanted gives the destinations that the rule is about; nil when it is about

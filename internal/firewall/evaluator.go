@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sync"
 )
 
 // Evaluator answers exactly what a ruleset does with packets. It is made once
@@ -23,12 +24,14 @@ type Evaluator struct {
 	local    Addrs
 	routes   []Route // longest prefix first
 	alike    *alike
+	mu       sync.Mutex
+	plain    map[plainKey]*view
 	limit    int // Limit, but for tests
 }
 
 // NewEvaluator prepares a ruleset. Facts of the host are those of the ruleset.
 func NewEvaluator(r *Ruleset) *Evaluator {
-	e := &Evaluator{rules: r, programs: map[*Chain]*program{}, hooks: map[Hook][]*Chain{}, local: r.Host.Local, alike: newAlike(r), limit: Limit}
+	e := &Evaluator{rules: r, programs: map[*Chain]*program{}, hooks: map[Hook][]*Chain{}, local: r.Host.Local, alike: newAlike(r), limit: Limit, plain: map[plainKey]*view{}}
 	// Of chains with the same priority Linux runs the newest first
 	// (nf_hook_entries_grow).
 	for _, c := range slices.Backward(r.Chains) {

@@ -96,11 +96,13 @@ func (w *walk) quiet(c *Chain, depth int) bool {
 
 // resting is what a quiet chain does, worked out once for all boxes.
 func (w *walk) resting(c *Chain, v *view, depth int) *summary {
-	if v.rest == nil {
-		all := AllOf(w.h.family)
-		full := &walk{stage: w.stage, h: w.h, first: w.first, all: all, whole: true, memo: map[*Chain]*summary{}, calm: w.calm, cost: w.cost}
+	v.once.Do(func() {
+		full := &walk{
+			stage: w.stage, h: w.h, first: w.first, all: AllOf(w.h.family), whole: true,
+			memo: map[*Chain]*summary{}, calm: w.calm, cost: w.cost,
+		}
 		v.rest = full.paint(c, v, depth)
-	}
+	})
 	return v.rest
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sync"
 )
 
 // stage is what is left of the chains of one hook when all of a header but its
@@ -35,6 +36,7 @@ type view struct {
 	// they do the same under all of them; rest is then what they do.
 	steady bool
 	rest   *summary
+	once   sync.Once // of rest, where views are shared
 	// cyclic marks a chain that can reach itself; the kernel refuses those.
 	cyclic bool
 }
@@ -73,9 +75,10 @@ func (e *Evaluator) newStage(h header, base *Chain) *stage {
 	s.markCycles()
 	var open []Span[netip.Addr]
 	s.wide = base.Base.Default == AcceptVerdict
-	for _, v := range s.views {
-		v.sift(h.mapped)
-		s.cost += len(v.rules)
+	for c, v := range s.views {
+		if p := e.programs[c]; p == nil || !p.plain {
+			s.cost += len(v.rules)
+		}
 		if len(v.ports.spans) > 0 {
 			s.porty = append(s.porty, v)
 		}
@@ -138,20 +141,40 @@ func (s *stage) through(h *header, live Addrs) Addrs {
 	return live.Intersect(open)
 }
 
+// view reduces a chain. A plain one is reduced once for all headers of a family.
 func (e *Evaluator) view(h *header, c *Chain) *view {
-	v := &view{}
-	if c.Family&h.family == 0 {
-		return v
-	}
 	p := e.programs[c]
-	if p == nil {
-		return v
+	if p == nil || c.Family&h.family == 0 {
+		return &view{steady: true}
 	}
+	if !p.plain || h.masked {
+		return e.reduce(h, p)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := plainKey{h.family, c}
+	v := e.plain[key]
+	if v == nil {
+		v = e.reduce(h, p)
+		e.plain[key] = v
+	}
+	return v
+}
+
+// plainKey names the view of a plain chain.
+type plainKey struct {
+	family Family
+	chain  *Chain
+}
+
+func (e *Evaluator) reduce(h *header, p *program) *view {
+	v := &view{}
 	for _, i := range p.about(h.dst, h.dstKnown) {
 		if s, ok := h.scope(&p.rules[i]); ok {
 			v.rules = append(v.rules, s)
 		}
 	}
+	v.sift(h.mapped)
 	return v
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"go4.org/netipx"
+
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
 )
@@ -58,26 +60,36 @@ func opposed(a, b firewall.ActionKind) bool {
 
 func ruleLine(r *firewall.Rule) Line { return Line{File: r.Pos.File, Line: r.Pos.Line, Rule: r.Text} }
 
-// crowdLimit is how many overlapping rules are tried as a joint cover.
+// crowdLimit is how many overlapping rules are tried as a joint cover, and how
+// many of the nearest rules are tried as one.
 const crowdLimit = 48
 
-// shadows holds the deciding rules of a chain so far, each under the field that
-// tells it best from others.
+// shadows holds the deciding rules of a chain so far, by what their sources,
+// destinations and ports are: rules of one pattern are found by their values.
 type shadows struct {
-	chain   *firewall.Chain
-	shapes  []shape
-	general []int
-	byDst   map[netip.Addr][]int
-	bySrc   map[netip.Addr][]int
-	byPort  map[firewall.Number][]int
-	wide    []int // with sets too large for the maps
+	chain    *firewall.Chain
+	shapes   []shape
+	patterns []pattern
+	cells    map[cell][]int
+	latest   []int
+}
+
+// pattern is which values a rule is told by: the lengths of its prefixes, -1
+// for none, and whether it has a single destination port.
+type pattern struct {
+	src, dst int
+	port     bool
+}
+
+// cell is a pattern with its values. A part that the pattern has not is zero.
+type cell struct {
+	pattern
+	from, to netip.Prefix
+	number   firewall.Number
 }
 
 func newShadows(c *firewall.Chain) *shadows {
-	return &shadows{
-		chain: c, shapes: make([]shape, len(c.Rules)), byDst: map[netip.Addr][]int{},
-		bySrc: map[netip.Addr][]int{}, byPort: map[firewall.Number][]int{},
-	}
+	return &shadows{chain: c, shapes: make([]shape, len(c.Rules)), cells: map[cell][]int{}}
 }
 
 // cover gives the earlier rules that take all packets of rule i; nil for none.
@@ -128,19 +140,32 @@ func (d *shadows) add(i int) {
 	case firewall.Continue, firewall.Jump, firewall.Notrack, firewall.Unknown:
 		return
 	}
-	switch {
-	case s.unsure || s.never:
-	case one(s.dst):
-		d.byDst[s.dst.Spans()[0].First] = append(d.byDst[s.dst.Spans()[0].First], i)
-	case one(s.src):
-		d.bySrc[s.src.Spans()[0].First] = append(d.bySrc[s.src.Spans()[0].First], i)
-	case one(s.dport):
-		d.byPort[s.dport.Spans()[0].First] = append(d.byPort[s.dport.Spans()[0].First], i)
-	case s.dst != nil || s.src != nil || s.dport != nil:
-		d.wide = append(d.wide, i)
-	default:
-		d.general = append(d.general, i)
+	if s.unsure || s.never {
+		return
 	}
+	var k cell
+	k.from, k.src = prefixOf(s.src)
+	k.to, k.dst = prefixOf(s.dst)
+	if one(s.dport) {
+		k.port, k.number = true, s.dport.Spans()[0].First
+	}
+	if !slices.Contains(d.patterns, k.pattern) {
+		d.patterns = append(d.patterns, k.pattern)
+	}
+	d.cells[k] = append(d.cells[k], i)
+	d.latest = append(d.latest, i)
+}
+
+// prefixOf gives a set as a prefix with its length; -1 when it is none.
+func prefixOf(s *firewall.Addrs) (netip.Prefix, int) {
+	if s == nil || len(s.Spans()) != 1 {
+		return netip.Prefix{}, -1
+	}
+	p, ok := netipx.IPRangeFrom(s.Spans()[0].First, s.Spans()[0].Last).Prefix()
+	if !ok {
+		return netip.Prefix{}, -1
+	}
+	return p, p.Bits()
 }
 
 // one reports whether a set is one point.
@@ -148,26 +173,31 @@ func one[T firewall.Point[T]](s *firewall.Set[T]) bool {
 	return s != nil && len(s.Spans()) == 1 && s.Spans()[0].First == s.Spans()[0].Last
 }
 
-// wideLimit is how many rules about ranges are compared with each later rule.
-const wideLimit = 512
+// cellLimit is how many rules of one cell are compared with each later rule.
+const cellLimit = 256
 
-// candidates gives earlier rules that may meet s, ascending.
+// candidates gives earlier rules that may cover s, and the nearest, ascending.
 func (d *shadows) candidates(s *shape) []int {
-	out := slices.Clone(d.general)
-	wide := d.wide
-	if len(wide) > wideLimit {
-		wide = wide[len(wide)-wideLimit:]
-	}
-	out = append(out, wide...)
-	if one(s.dst) {
-		out = append(out, d.byDst[s.dst.Spans()[0].First]...)
-	}
-	if one(s.src) {
-		out = append(out, d.bySrc[s.src.Spans()[0].First]...)
-	}
-	if one(s.dport) {
-		out = append(out, d.byPort[s.dport.Spans()[0].First]...)
+	out := slices.Clone(d.latest[max(0, len(d.latest)-crowdLimit):])
+	from, src := prefixOf(s.src)
+	to, dst := prefixOf(s.dst)
+	for _, p := range d.patterns {
+		if p.src > src || p.dst > dst || p.port && !one(s.dport) {
+			continue
+		}
+		k := cell{pattern: p}
+		if p.src >= 0 {
+			k.from = netip.PrefixFrom(from.Addr(), p.src).Masked()
+		}
+		if p.dst >= 0 {
+			k.to = netip.PrefixFrom(to.Addr(), p.dst).Masked()
+		}
+		if p.port {
+			k.number = s.dport.Spans()[0].First
+		}
+		found := d.cells[k]
+		out = append(out, found[max(0, len(found)-cellLimit):]...)
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
