@@ -16,8 +16,8 @@ import (
 // Its meaning, which every rendered configuration must have exactly: a new
 // conversation to one of Addresses is accepted when an Allow covers it, and
 // dropped otherwise. Replies of accepted conversations, what connection
-// tracking calls related, loopback, and the ICMP messages that must pass do:
-// for IPv4 the errors (unreachable with fragmentation needed, RFC 1191; time
+// tracking calls related, loopback, and the ICMP messages that must pass do,
+// whoever they are for: for IPv4 the errors (unreachable with fragmentation needed, RFC 1191; time
 // exceeded; parameter problem) and echo requests (RFC 1122 section 3.2.2.6),
 // for IPv6 those of RFC 4890 section 4.3, echo among them, and on the asset
 // those of section 4.4. Nothing is accepted for its source port. A new
@@ -27,9 +27,10 @@ import (
 // of a zone outside with the asset's address as their source are dropped. Hosts
 // in a zone of Inside may open conversations to everywhere but the networks of
 // those zones, unless DNS forbids it; their queries to the approved resolvers
-// pass wherever those stand. Nothing else is forwarded: not from one zone inside
+// pass wherever those stand, and so do all queries of a resolver that stands
+// among them. Nothing else is forwarded: not from one zone inside
 // to another, and nothing from outside but to the asset. What is for the gateway
-// itself is no part of the plan. On an asset with Docker, containers may open
+// itself, or from it, is no part of the plan. On an asset with Docker, containers may open
 // what the asset may.
 type Plan struct {
 	Asset     string

@@ -60,6 +60,12 @@ func packages() map[string]string {
 		"ip":              "iproute2",
 		"tcpdump":         "tcpdump",
 
+		// Firewalls and resolvers whose configurations are written and read.
+		"firewall-offline-cmd": "firewalld",
+		"ipset":                "ipset",
+		"kresd":                "knot-resolver",
+		"ufw":                  "ufw",
+
 		// Servers whose answers the UDP payloads are tried on.
 		"chronyd":             "chrony",
 		"coap-server-openssl": "libcoap3-bin",

@@ -78,16 +78,12 @@ func (w *writer) list(name string, rows []device.Row) {
 	entry := func(format string, args ...any) {
 		fmt.Fprintf(&w.lists, "access-list "+name+" "+format+"\n", args...)
 	}
-	entry("remark Errors and path MTU discovery (RFC 1191, RFC 4890)")
-	if own := device.Addresses(w.p, firewall.IPv4); len(own) > 0 {
-		for _, t := range []string{"echo", "unreachable", "time-exceeded", "parameter-problem"} {
-			entry("extended permit icmp any4 %s %s", w.addresses(firewall.IPv4, own), t)
-		}
+	entry("remark Errors and path MTU discovery (RFC 1122, RFC 1191, RFC 4890)")
+	for _, t := range []string{"echo", "unreachable", "time-exceeded", "parameter-problem"} {
+		entry("extended permit icmp any4 any4 %s", t)
 	}
-	if own := device.Addresses(w.p, firewall.IPv6); len(own) > 0 {
-		for _, t := range []string{"unreachable", "packet-too-big", "time-exceeded", "parameter-problem", "echo", "echo-reply"} {
-			entry("extended permit icmp6 any6 %s %s", w.addresses(firewall.IPv6, own), t)
-		}
+	for _, t := range []string{"unreachable", "packet-too-big", "time-exceeded", "parameter-problem", "echo", "echo-reply"} {
+		entry("extended permit icmp6 any6 any6 %s", t)
 	}
 	entry("remark Your own entries for other hosts: here")
 	last := ""
@@ -206,6 +202,7 @@ func config(p firewall.Plan, text, list, undo string) firewall.Config {
 			"Tunnels that end here obeyed no list before (sysopt connection permit-vpn); with this they do, all of them.",
 			"Where packets of a tunnel come in on the interface that the tunnel ends at, name that interface in the policy for the zone.",
 			"What is for the device itself (ssh, http, ICMP, IKE) is ruled by its own commands or a list bound with \"control-plane\"; nothing here touches it.",
+			"Answers to echo requests from inside come back over IPv4 only where ICMP is inspected: \"inspect icmp\" in the policy map, which \"fixup protocol icmp\" adds.",
 			"Addresses in the lists are those of the host itself, before any translation (ASA 8.3 and later).",
 		}, device.Cautions(p)...),
 	}

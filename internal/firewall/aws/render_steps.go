@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"reconshield/internal/firewall"
-	"reconshield/internal/firewall/fabric"
+	"reconshield/internal/firewall/device"
 )
 
 // permission is an entry of IpPermissions as the service names it.
@@ -85,7 +85,7 @@ func groupSteps(name string, p firewall.Plan) firewall.Config {
 		}},
 		Verify: []firewall.Step{
 			{Text: "See that the interface has this group alone.", Command: "aws ec2 describe-network-interfaces --network-interface-ids \"$ENI\" --query 'NetworkInterfaces[0].Groups'"},
-			fabric.Verify(p),
+			device.Verify(p)[0],
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/firewall/fabric"
 	"reconshield/internal/policy"
 )
@@ -212,7 +213,7 @@ func steps(name string, p firewall.Plan) firewall.Config {
 		}},
 		Verify: []firewall.Step{
 			{Text: "Ask the service for the rules that hold for the interface.", Command: "az network nic list-effective-nsg --ids \"$NIC\""},
-			fabric.Verify(p),
+			device.Verify(p)[0],
 		},
 	}
 }

@@ -137,3 +137,13 @@ func TestOutside(t *testing.T) {
 		}
 	}
 }
+
+func TestQuote(t *testing.T) {
+	for text, want := range map[string]string{
+		"p.yaml": "p.yaml", "a b": "'a b'", "it's": `'it'\''s'`, "": "''", "-x": "'-x'", "$(x)": "'$(x)'", "a\nb": "'a b'", "é": "'é'",
+	} {
+		if got := device.Quote(text); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}

@@ -175,7 +175,16 @@ func Cautions(p firewall.Plan) []string {
 	if slices.ContainsFunc(p.Allows, func(a firewall.Allow) bool { return !a.Until.IsZero() }) {
 		out = append(out, "Exceptions do not end by themselves: make the rules anew after the last day that their comment names.")
 	}
-	return append(out, Through(p)...)
+	return slices.Concat(out, Hidden(p), Through(p))
+}
+
+// Hidden is a note on the DNS that no rule on ports sees; nil without control
+// of DNS.
+func Hidden(p firewall.Plan) []string {
+	if !p.DNS.Control {
+		return nil
+	}
+	return []string{"DNS over HTTPS looks like the web (443) and is not held back: turn it off in browsers and clients, or name its servers in rules of your own."}
 }
 
 // Through are notes on what a gateway forwards for others than the asset;
@@ -202,7 +211,7 @@ func Through(p firewall.Plan) []string {
 	}
 	out := []string{
 		who + " What else behind the gateway must be reached, from outside or from another zone, needs rules of your own before these.",
-		"What the gateway itself answers is not part of this: ask for the rules of the gateway as an asset.",
+		"What the gateway itself answers and asks, its own DNS too, is not part of this: ask for the rules of the gateway as an asset.",
 	}
 	if len(bare) > 0 {
 		out = append(out, "Hosts in "+strings.Join(bare, " and ")+" can open nothing through this gateway: give these zones their networks in the policy if they shall.")

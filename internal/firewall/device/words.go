@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"reconshield/internal/firewall"
 )
@@ -104,19 +106,38 @@ func Commented(sign string, lines ...string) string {
 	return b.String()
 }
 
-// Quote makes one word of a POSIX shell.
-func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+// Quote makes one word of a POSIX shell, on one line: what cannot be printed
+// becomes a blank.
+func Quote(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	plain := s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
+		return r >= 0x80 || !alphanumeric(r) && !strings.ContainsRune("-_./:=@", r)
+	})
+	if plain {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
 
 // Verify is how every configuration is proven after it was loaded.
 func Verify(p firewall.Plan) []firewall.Step {
-	file := p.Policy
-	if file == "" {
-		file = "policy.yaml"
-	}
 	return []firewall.Step{{
-		Text:    "Scan from a vantage in each zone and compare with the policy.",
-		Command: fmt.Sprintf("reconshield firewall verify --policy %s --asset %s", Quote(file), Quote(p.Asset)),
+		Text:    "Scan from a vantage in each zone, the Internet's first, and compare with the policy.",
+		Command: fmt.Sprintf("reconshield firewall verify --policy %s --asset %s", Quote(PolicyFile(p)), Quote(p.Asset)),
 	}}
+}
+
+// PolicyFile is the policy's name for commands: "policy.yaml" when it has none.
+func PolicyFile(p firewall.Plan) string {
+	if p.Policy == "" {
+		return "policy.yaml"
+	}
+	return p.Policy
 }
 
 // Word reports whether a name is one plain word of at most so many bytes:

@@ -142,6 +142,7 @@ type loader struct {
 	out      firewall.Ruleset
 	families firewall.Family // of which rules were given
 	saved    []saved
+	seen     map[chainKey]string // file by chain
 }
 
 // saved is a file of iptables-save.
@@ -207,6 +208,7 @@ func (l *loader) read(s Source, f format) error {
 	if f != hostFacts {
 		l.families |= firewall.Inet
 	}
+	l.twice(s, f, r)
 	l.join(r)
 	return nil
 }
@@ -232,6 +234,7 @@ func (l *loader) readSave(s Source) error {
 		if name := strings.ToLower(s.Name); strings.Contains(name, "ip6") || strings.Contains(name, "v6") {
 			family = firewall.IPv6
 		}
+		l.out.Assumed = append(l.out.Assumed, fmt.Sprintf("%s is taken as rules for %s, since no line of it tells; a name with v4 or v6 in it, or the comment that iptables-save writes first, says otherwise", s.Name, familyName(family)))
 	}
 	r, err := iptables.Parse(s.Name, bytes.NewReader(s.Text), family, l.sets)
 	if err != nil {
@@ -242,8 +245,16 @@ func (l *loader) readSave(s Source) error {
 	}
 	l.families |= family
 	l.saved = append(l.saved, saved{family, r})
+	l.twice(s, iptablesSave, r)
 	l.join(r)
 	return nil
+}
+
+func familyName(f firewall.Family) string {
+	if f == firewall.IPv6 {
+		return "IPv6"
+	}
+	return "IPv4"
 }
 
 func (l *loader) join(r *firewall.Ruleset) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/firewall/fabric"
 	"reconshield/internal/policy"
 )
@@ -244,7 +245,7 @@ func (a access) config(p firewall.Plan, at place, content string) firewall.Confi
 		}},
 		Verify: []firewall.Step{
 			{Text: "Assess the server from every zone.", Command: "reconshield assess " + strings.Join(fabric.Strings(p.Addresses), " ")},
-			fabric.Verify(p),
+			device.Verify(p)[0],
 		},
 		Notes: a.notes,
 	}

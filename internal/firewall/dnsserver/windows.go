@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/firewall/fabric"
 	"reconshield/internal/policy"
 )
@@ -104,7 +105,7 @@ func windowsConfig(p firewall.Plan, a access, script string) firewall.Config {
 		}},
 		Verify: []firewall.Step{
 			{Text: "Assess the server from every zone.", Command: "reconshield assess " + strings.Join(fabric.Strings(p.Addresses), " ")},
-			fabric.Verify(p),
+			device.Verify(p)[0],
 		},
 		Notes: a.notes,
 	}

@@ -19,6 +19,7 @@ import (
 
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/policy"
 )
 
@@ -198,7 +199,10 @@ func OtherPorts() []firewall.PortRange {
 
 // notes tells where zones by source differ from zones by interface.
 func notes(p firewall.Plan) []string {
-	var out []string
+	out := device.Hidden(p)
+	if p.Place == firewall.OnGateway {
+		out = append(out, "This filter sees the asset's packets alone: what other hosts open goes past it.")
+	}
 	for _, a := range p.Allows {
 		if len(a.Interfaces) == 0 {
 			continue

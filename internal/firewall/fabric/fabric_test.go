@@ -152,16 +152,6 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestQuote(t *testing.T) {
-	for in, want := range map[string]string{
-		"ns1": "ns1", "a b": "'a b'", "it's": `'it'\''s'`, "-rf": "'-rf'", "": "''", "$(x)": "'$(x)'", "a\nb": "'a b'",
-	} {
-		if got := fabric.Quote(in); got != want {
-			t.Errorf("%q is quoted as %s, want %s", in, got, want)
-		}
-	}
-}
-
 func FuzzTexts(f *testing.F) {
 	f.Add(fabrictest.Hostile, 20)
 	f.Add("\x00\xff", 1)

@@ -132,27 +132,3 @@ func (n *Names) Of(words ...string) string {
 	n.used[out] = true
 	return out
 }
-
-// Verify is the last step of every configuration.
-func Verify(p firewall.Plan) firewall.Step {
-	file := p.Policy
-	if file == "" {
-		file = "policy.yaml"
-	}
-	return firewall.Step{
-		Text:    "Scan from every zone and compare with the policy.",
-		Command: "reconshield firewall verify --policy " + Quote(file) + " --asset " + Quote(p.Asset),
-	}
-}
-
-// Quote makes one word for a POSIX shell, without control characters.
-func Quote(s string) string {
-	s = Line(s, 255)
-	plain := s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._/-", r)
-	})
-	if plain && s[0] != '-' {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/firewall/netfilter"
 )
 
@@ -49,7 +50,7 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 		Check: checkSteps(), Apply: applySteps(zones, files), Rollback: rollbackSteps(),
 		Verify: append([]firewall.Step{{
 			Text: "See that every interface is in the zone meant for it.", Command: "firewall-cmd --get-default-zone\nfirewall-cmd --get-active-zones\nfirewall-cmd --get-active-policies",
-		}}, netfilter.VerifySteps(p)...),
+		}}, device.Verify(p)...),
 		Notes: notes(p),
 	}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"reconshield/internal/exposure"
@@ -75,10 +76,6 @@ type writer struct {
 
 func (w *writer) icmp() {
 	for _, f := range []firewall.Family{firewall.IPv4, firewall.IPv6} {
-		own := device.Addresses(w.p, f)
-		if len(own) == 0 {
-			continue
-		}
 		proto, types := "ICMP", []int{3, 8, 11, 12}
 		if f == firewall.IPv6 {
 			proto, types = "ICMP6", []int{1, 2, 3, 4, 128, 129}
@@ -87,7 +84,7 @@ func (w *writer) icmp() {
 		for _, t := range types {
 			names = append(names, w.custom(fmt.Sprintf("%s-%d", strings.ToLower(proto), t), fmt.Sprintf("set protocol %s", proto), fmt.Sprintf("set icmptype %d", t)))
 		}
-		w.policy(device.Row{Family: f, Targets: own, Why: "ICMP that must pass (RFC 1191, RFC 4890)"}, names)
+		w.policy(device.Row{Family: f, Why: "ICMP that must pass (RFC 1122, RFC 1191, RFC 4890)"}, names)
 	}
 }
 
@@ -118,11 +115,24 @@ func (w *writer) policy(r device.Row, services []string) {
 	if r.Deny && r.Family == firewall.IPv4 {
 		line("match-vip enable")
 	}
+	if w.translated(r) {
+		line("nat enable")
+	}
 	line("logtraffic all")
 	if why := device.Remark(r, 200); why != "" {
 		line("comments \"%s\"", why)
 	}
 	w.policies.WriteString("    next\n")
+}
+
+// translated reports whether a policy has to translate what it accepts: who has
+// a private address reaches the outside by the device's own only, and in FortiOS
+// it is the policy that says so. These come before those that did it until now.
+func (w *writer) translated(r device.Row) bool {
+	private := func(p netip.Prefix) bool { return p.Addr().IsPrivate() }
+	outside := func(p netip.Prefix) bool { return !private(p) && !slices.Contains(w.p.Addresses, p.Addr()) }
+	from := len(r.Sources) > 0 && !slices.ContainsFunc(r.Sources, func(p netip.Prefix) bool { return !private(p) })
+	return !r.Deny && r.Family == firewall.IPv4 && from && (len(r.Targets) == 0 || slices.ContainsFunc(r.Targets, outside))
 }
 
 func (w *writer) addresses(f firewall.Family, prefixes []netip.Prefix) []string {

@@ -26,7 +26,7 @@ func TestRender(t *testing.T) {
 				t.Fatal(err)
 			}
 			devicetest.Golden(t, tt.Name, c, *update, os.ReadFile, os.WriteFile)
-			devicetest.Prove(t, tt.Plan, load(t, c.Files[0].Text).accepts)
+			devicetest.Prove(t, tt.Plan, loadBox(t, c.Files[0].Text).accepts)
 		})
 	}
 }
@@ -38,7 +38,7 @@ func TestRandom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return load(t, c.Files[0].Text).accepts
+		return loadBox(t, c.Files[0].Text).accepts
 	})
 }
 
@@ -78,8 +78,8 @@ type box struct {
 
 var word = regexp.MustCompile(`"([^"\\?]*)"|[^"\s?]+`)
 
-// load knows the nesting of the format and fails on a line outside of it.
-func load(t *testing.T, text string) *box {
+// loadBox knows the nesting of the format and fails on a line outside of it.
+func loadBox(t *testing.T, text string) *box {
 	t.Helper()
 	d := &box{t: t, objects: map[string]map[string]object{}}
 	block, name := "", ""

@@ -35,6 +35,7 @@ func config(w *writer, text string) firewall.Config {
 			fmt.Sprintf("The policies have the numbers %d to %d: see that no others have.", w.first, w.first+w.count-1),
 			"An interface that belongs to a zone of the device cannot stand in a policy: then give the zone's name as the interface in the policy file.",
 			"What these policies say nothing of is ruled by those after them; without one it is dropped.",
+			"Policies from private addresses to the outside translate them (nat enable), as those did that they come before. With central NAT leave these lines out; where a pool or no translation is wanted, change them.",
 			"What is for the device itself is ruled by allowaccess of its interfaces and by local-in-policy; nothing here touches it.",
 			"A virtual IP for the asset needs a policy that names it: these name the asset's own addresses.",
 		}, device.Cautions(p)...),

@@ -7,6 +7,7 @@ import (
 
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/firewall/fabric"
 	"reconshield/internal/policy"
 )
@@ -207,7 +208,7 @@ func steps(name string, p firewall.Plan) firewall.Config {
 		}},
 		Verify: []firewall.Step{
 			{Text: "Ask the service for the rules that hold for the instance.", Command: "gcloud compute instances network-interfaces get-effective-firewalls \"$INSTANCE\" --zone \"$ZONE\""},
-			fabric.Verify(p),
+			device.Verify(p)[0],
 		},
 	}
 }

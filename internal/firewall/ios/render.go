@@ -80,8 +80,8 @@ func (w *listWriter) list(name string, f firewall.Family, rows []device.Row) {
 	entry := func(s string) { w.text.WriteString(" " + s + "\n") }
 	entry("remark Replies of conversations that a list accepted")
 	entry("evaluate " + w.replies(f))
-	entry("remark Errors, path MTU and neighbour discovery (RFC 1191, RFC 4890)")
-	for _, m := range w.icmp(f) {
+	entry("remark Errors, path MTU and neighbour discovery (RFC 1122, RFC 1191, RFC 4890)")
+	for _, m := range icmp(f) {
 		entry(m)
 	}
 	entry("remark Your own entries for this router and for other hosts: here")
@@ -110,22 +110,19 @@ func (w *listWriter) replies(f firewall.Family) string {
 	return w.name + "-replies" + renderVersion
 }
 
-func (w *listWriter) icmp(f firewall.Family) []string {
-	var out []string
+func icmp(f firewall.Family) []string {
 	types := []string{"echo", "unreachable", "time-exceeded", "parameter-problem"}
 	if f == firewall.IPv6 {
 		// The router itself needs its neighbours; an explicit deny ends the implicit permit for them.
-		for _, t := range []string{"nd-ns", "nd-na", "router-solicitation", "router-advertisement"} {
-			out = append(out, "permit icmp any any "+t)
-		}
-		types = []string{"destination-unreachable", "packet-too-big", "time-exceeded", "parameter-problem", "echo-request", "echo-reply"}
-	}
-	for _, own := range device.Addresses(w.p, f) {
-		for _, t := range types {
-			out = append(out, "permit icmp any "+renderAddress(own)+" "+t)
+		types = []string{
+			"nd-ns", "nd-na", "router-solicitation", "router-advertisement",
+			"destination-unreachable", "packet-too-big", "time-exceeded", "parameter-problem", "echo-request", "echo-reply",
 		}
 	}
-	return out
+	for i, t := range types {
+		types[i] = "permit icmp any any " + t
+	}
+	return types
 }
 
 // entries writes one line for each source, target, transport and port: IOS has

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/firewall/netfilter"
 )
 
@@ -44,7 +45,7 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 		Rollback: renderRollback(p),
 		Verify: append([]firewall.Step{{
 			Text: "See that both families are loaded and count.", Command: "iptables -nvL\nip6tables -nvL",
-		}}, netfilter.VerifySteps(p)...),
+		}}, device.Verify(p)...),
 		Notes: renderNotes(p),
 	}, nil
 }
@@ -59,10 +60,6 @@ func renderFlag(p firewall.Plan) string {
 }
 
 func renderCheck(p firewall.Plan, four, six string) []firewall.Step {
-	name := p.Policy
-	if name == "" {
-		name = "policy.yaml"
-	}
 	return []firewall.Step{
 		{
 			Text:    "Have the tools read the files without loading them.",
@@ -70,7 +67,7 @@ func renderCheck(p firewall.Plan, four, six string) []firewall.Step {
 		},
 		{
 			Text:    "Try them in a kernel of its own against the policy, without touching this host's rules.",
-			Command: fmt.Sprintf("reconshield firewall rehearse %s %s --policy %s", four, six, netfilter.Quote(name)),
+			Command: fmt.Sprintf("reconshield firewall rehearse %s %s --policy %s", four, six, device.Quote(device.PolicyFile(p))),
 		},
 	}
 }

@@ -61,14 +61,10 @@ func (w *writer) set(b *strings.Builder, format string, args ...any) {
 	fmt.Fprintf(b, "set groups "+w.name+" "+format+"\n", args...)
 }
 
-// icmp lets the messages reach the asset that must. Errors of conversations in
+// icmp lets the messages pass that must. Errors of conversations in
 // the table pass anyway.
 func (w *writer) icmp() {
 	for _, f := range []firewall.Family{firewall.IPv4, firewall.IPv6} {
-		own := device.Addresses(w.p, f)
-		if len(own) == 0 {
-			continue
-		}
 		proto, types := "icmp", []int{3, 8, 11, 12}
 		if f == firewall.IPv6 {
 			proto, types = "icmp6", []int{1, 2, 3, 4, 128, 129}
@@ -80,7 +76,7 @@ func (w *writer) icmp() {
 			w.set(&w.objects, "applications application %s %s-type %d", name, proto, t)
 			apps = append(apps, name)
 		}
-		w.policy(device.Row{Family: f, Targets: own, Why: "ICMP that must pass (RFC 1191, RFC 4890)"}, apps)
+		w.policy(device.Row{Family: f, Why: "ICMP that must pass (RFC 1122, RFC 1191, RFC 4890)"}, apps)
 	}
 }
 
@@ -172,7 +168,7 @@ func config(p firewall.Plan, name, text string) firewall.Config {
 			{Text: "Commit for five minutes; the device goes back by itself unless you confirm.", Command: "commit confirmed 5"},
 			{Text: "Log in anew from where you administer. When that works, confirm.", Command: "commit"},
 		},
-		Rollback: []firewall.Step{{Text: "Delete the group; or \"rollback 1\" right after the commit.", Command: "delete groups " + name + "\ndelete apply-groups " + name + "\ncommit"}},
+		Rollback: []firewall.Step{{Text: "Delete the group, after which the default is still to drop; or \"rollback 1\" right after the commit.", Command: "delete groups " + name + "\ndelete apply-groups " + name + "\ncommit"}},
 		Verify: append(device.Verify(p), firewall.Step{
 			Text:    "Ask the device what it does with a packet.",
 			Command: "show security match-policies global source-ip 198.51.100.1 source-port 40000 destination-ip " + p.Addresses[0].String() + " destination-port 53 protocol udp",
@@ -181,6 +177,7 @@ func config(p firewall.Plan, name, text string) firewall.Config {
 			"Policies of a pair of zones come before global ones, and global ones that exist before those of the group: remove those that let more reach the asset.",
 			"Zones of the policy file must be zones of the device with the same interfaces: " + zones(p) + ".",
 			"The default becomes to drop.",
+			"A device whose zones have address books of their own takes no global one: move those books to the global one first.",
 			"What is for the device itself is ruled by host-inbound-traffic of its zones; nothing here touches it.",
 			"Where \"show security flow status\" does not say flow-based for inet6: set security forwarding-options family inet6 mode flow-based, and restart.",
 		}, append(redirectNotes(p), device.Cautions(p)...)...),

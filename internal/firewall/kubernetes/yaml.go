@@ -9,6 +9,7 @@ import (
 
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/firewall/fabric"
 )
 
@@ -127,8 +128,8 @@ func steps(format, resource, name string, p firewall.Plan) firewall.Config {
 			Command: "kubectl delete -f " + file,
 		}},
 		Verify: []firewall.Step{
-			{Text: "See that it selects the asset's pods.", Command: "kubectl get pods -l app=" + fabric.Quote(strings.Trim(label(p.Asset), `"`)) + " --show-labels"},
-			fabric.Verify(p),
+			{Text: "See that it selects the asset's pods.", Command: "kubectl get pods -l app=" + device.Quote(strings.Trim(label(p.Asset), `"`)) + " --show-labels"},
+			device.Verify(p)[0],
 		},
 	}
 }

@@ -200,16 +200,6 @@ func Line(text string, limit int) string {
 	return strings.TrimSpace(cut) + "..."
 }
 
-// Quote makes one word of the shell of a text.
-func Quote(text string) string {
-	if text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:=@", r)
-	}) && text[0] != '-' {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
-
 // FileName makes a name without folders of the asset's name and an ending.
 func FileName(asset, ending string) string {
 	base := strings.Map(func(r rune) rune {

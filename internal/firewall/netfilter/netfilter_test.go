@@ -111,13 +111,3 @@ func TestFileName(t *testing.T) {
 		}
 	}
 }
-
-func TestQuote(t *testing.T) {
-	for text, want := range map[string]string{
-		"p.yaml": "p.yaml", "a b": "'a b'", "it's": `'it'\''s'`, "": "''", "-x": "'-x'", "$(x)": "'$(x)'",
-	} {
-		if got := netfilter.Quote(text); got != want {
-			t.Errorf("%q: got %s, want %s", text, got, want)
-		}
-	}
-}

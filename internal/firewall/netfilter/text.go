@@ -52,23 +52,6 @@ func list(p firewall.Plan) string {
 	return strings.Join(words, ", ")
 }
 
-// VerifySteps are those after loading, whatever the format.
-func VerifySteps(p firewall.Plan) []firewall.Step {
-	return []firewall.Step{{
-		Text:    "Measure from each zone's side, the Internet's first, that what is allowed answers and nothing else does.",
-		Command: VerifyCommand(p),
-	}}
-}
-
-// VerifyCommand compares a scan from where it runs with the policy.
-func VerifyCommand(p firewall.Plan) string {
-	file := p.Policy
-	if file == "" {
-		file = "policy.yaml"
-	}
-	return fmt.Sprintf("reconshield firewall verify --policy %s --asset %s", Quote(file), Quote(p.Asset))
-}
-
 // Notes are the cautions that hold for every format for Linux.
 func Notes(p firewall.Plan) []string {
 	var out []string
@@ -89,6 +72,7 @@ func Notes(p firewall.Plan) []string {
 	if p.Limit != nil && ServesDNS(p) {
 		out = append(out, LimitNote())
 	}
+	out = append(out, device.Hidden(p)...)
 	if p.DNS.Control && p.DNS.Redirect {
 		out = append(out, "Redirected queries reach the resolver with this host's address as their source, so that its answers come back the same way.")
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/firewall/netfilter"
 	"reconshield/internal/policy"
 )
@@ -31,19 +32,15 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 		Rollback: renderRollback(),
 		Verify: append([]firewall.Step{{
 			Text: "See that the table is there and counts.", Command: "nft list table inet reconshield",
-		}}, netfilter.VerifySteps(p)...),
+		}}, device.Verify(p)...),
 		Notes: append([]string{"Tables that are loaded besides this one stay, and can only close more: a port that stays closed is closed there."}, netfilter.Notes(p)...),
 	}, nil
 }
 
 func renderRehearse(p firewall.Plan, file string) firewall.Step {
-	name := p.Policy
-	if name == "" {
-		name = "policy.yaml"
-	}
 	return firewall.Step{
 		Text:    "Try it in a kernel of its own against the policy, without touching this host's rules.",
-		Command: fmt.Sprintf("reconshield firewall rehearse %s --policy %s", file, netfilter.Quote(name)),
+		Command: fmt.Sprintf("reconshield firewall rehearse %s --policy %s", file, device.Quote(device.PolicyFile(p))),
 	}
 }
 

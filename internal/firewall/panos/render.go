@@ -32,12 +32,7 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 		return firewall.Config{}, err
 	}
 	w := &writer{p: p, name: "rs-" + device.Tag(p.Asset, 20), known: map[string]string{}, seen: map[string]bool{}}
-	if own := device.Addresses(p, firewall.IPv4); len(own) > 0 {
-		w.rule(device.Row{Family: firewall.IPv4, Targets: own, Why: "ICMP echo must pass (RFC 1122)"}, "ping", "any")
-	}
-	if own := device.Addresses(p, firewall.IPv6); len(own) > 0 {
-		w.rule(device.Row{Family: firewall.IPv6, Targets: own, Why: "ICMPv6 echo must pass (RFC 4890)"}, "ping6", "any")
-	}
+	w.rule(device.Row{Why: "echo must pass (RFC 1122, RFC 4890)"}, "[ ping ping6 ]", "any")
 	for _, r := range device.Forward(p) {
 		w.row(r)
 	}

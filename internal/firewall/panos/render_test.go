@@ -147,7 +147,7 @@ func (d *box) within(names []string, a netip.Addr) bool {
 }
 
 func (d *box) service(r map[string][]string, k devicetest.Packet) bool {
-	switch r["application"][0] {
+	switch r["application"][0] { // an echo is no packet of the grid
 	case "ping", "ping6":
 		return false
 	case "ipsec-esp":

@@ -48,7 +48,7 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 	}
 	c.Check = []firewall.Step{{Text: "Parse the file without loading it.", Command: "pfctl -nvf " + file}}
 	c.Apply = []firewall.Step{
-		{Text: "Keep the rules in force.", Command: "cp /etc/pf.conf /etc/pf.conf.before"},
+		{Text: "Keep the rules in force; where there are none, what passes everything.", Command: "cp /etc/pf.conf /etc/pf.conf.before 2>/dev/null || echo 'pass all' >/etc/pf.conf.before"},
 		{Text: "Let a guard restore them in two minutes, in case you shut yourself out.", Command: "nohup sh -c 'sleep 120; pfctl -f /etc/pf.conf.before' >/dev/null 2>&1 & echo $! >/tmp/pf.guard"},
 		{Text: "Load the new rules; pfctl replaces all of them at once.", Command: "pfctl -f " + file + " && { pfctl -e 2>/dev/null || true; }"},
 		{Text: "Log in anew from where you administer. When that works, stop the guard and make the rules permanent.", Command: "kill \"$(cat /tmp/pf.guard)\" && cp " + file + " /etc/pf.conf"},
@@ -59,9 +59,13 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 }
 
 func notes(p firewall.Plan) []string {
-	out := []string{"The file replaces the whole ruleset, with anchors of other programs (blacklistd, relayd, ftp-proxy): add their anchor lines before loading."}
+	out := []string{
+		"The file replaces the whole ruleset, translation (nat, rdr) and anchors of other programs (blacklistd, relayd, ftp-proxy) included: add yours where the file says so before loading.",
+		"FreeBSD 13 and older know no \"set reassemble\": write \"scrub in all fragment reassemble\" in the place of that line. On FreeBSD also run: sysrc pf_enable=YES.",
+	}
 	if p.Place == firewall.OnGateway {
-		out = append(out, "What is for the gateway itself is dropped: add your own rules where the file says so, at least for your administration.")
+		out = append(out, "Without your translation, hosts with private addresses lose the Internet.",
+			"What is for the gateway itself is dropped: add your own rules where the file says so, at least for your administration.")
 	}
 	if p.Place == firewall.OnAsset {
 		out = append(out, "The rules are for a host: it forwards nothing.")
@@ -92,11 +96,12 @@ func (w *writer) text() string {
 	}
 	var b strings.Builder
 	b.WriteString(device.Commented("# ", device.Header(w.p)...))
-	b.WriteString("\nset block-policy drop\n# Fragments are judged with the packet that they belong to.\nset reassemble yes\n# Programs on this host reach each other.\nset skip on lo\n")
+	b.WriteString("\nset block-policy drop\n# Programs on this host reach each other.\nset skip on lo\n# Fragments are judged with the packet that they belong to.\nset reassemble yes\n")
 	if len(w.tables) > 0 {
 		b.WriteString("\n" + strings.Join(w.tables, ""))
 	}
 	b.WriteString(translation)
+	b.WriteString("\n# Your own translation (nat, rdr, match) and anchors: here.\n")
 	b.WriteString("\n# What no rule below passes is dropped, in and out.\nblock drop all\n")
 	b.WriteString(w.rules.String())
 	return b.String()
@@ -135,7 +140,7 @@ func (w *writer) gateway() {
 	rows, opened := device.Forward(w.p), device.Opened(w.p)
 	w.write(rows[:len(rows)-len(opened)], "in")
 	if len(opened) > 0 {
-		w.rules.WriteString("# the zones inside open nothing on this gateway itself\nblock drop in quick from any to (self)\n")
+		w.rules.WriteString("# the zones inside open nothing on this gateway itself\nblock drop in quick inet from any to (self)\nblock drop in quick inet6 from any to (self)\n")
 	}
 	w.write(opened, "in")
 	w.rules.WriteString("\n# What was let in may go on, and the gateway's own conversations.\npass out quick all keep state\n")

@@ -1,16 +1,11 @@
 package recommend_test
 
 import (
-	"errors"
 	"maps"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
@@ -22,41 +17,44 @@ func ports() []uint16 {
 }
 
 // TestKernel loads what is rendered into a host's namespace and opens
-// conversations from every zone.
+// conversations from every zone. TestUFW does so for ufw.
 func TestKernel(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"authoritative", "redirecting", "limited", "v4only", "v6only", "resolver", "behind", "gateway", "docker"} {
-		for _, format := range []string{"nftables", "iptables", "ufw", "firewalld"} {
-			if format == "ufw" && !slices.Contains([]string{"v4only", "v6only", "docker"}, name) {
-				continue // a command a rule takes its time; TestTools has ufw read the others
-			}
+		for _, format := range []string{"nftables", "iptables", "firewalld"} {
 			if format == "firewalld" && !slices.Contains([]string{"authoritative", "v6only", "resolver", "behind"}, name) {
 				continue // TestUnsupported has the reasons
 			}
 			t.Run(name+"/"+format, func(t *testing.T) {
-				plan := plans(t)[name]
-				plan.Allows = append(plan.Allows, firewall.Allow{
-					Zone: "vpn", Interfaces: []string{"wg0"}, Sources: prefixes([]string{"10.8.0.0/24"}),
-					Transport: exposure.UDP, Ports: []firewall.PortRange{{First: 161, Last: 161}}, Why: "to tell forged sources",
-				})
-				r := newRig(t, plan.Place)
-				if plan.Docker {
-					publish(t, r, format)
+				again := format != "firewalld"
+				if again {
+					t.Parallel()
 				}
-				serveAll(t, r, plan)
-				if format == "ufw" {
-					ownFolder(t, "/etc/ufw")
-					ownFolder(t, "/etc/default")
-				}
-				load(t, r, format, render(t, format, plan))
-				if format == "nftables" || format == "iptables" || format == "ufw" && name == "v4only" {
-					// A second time: it has to replace itself.
-					load(t, r, format, render(t, format, plan))
-				}
-				r.attempt(t, slices.Concat(inbound(plan), outbound(plan)))
-				forged(t, r, plan)
+				prove(t, format, plans(t)[name], again)
 			})
 		}
 	}
+}
+
+// prove loads a plan, a second time where it has to replace itself, and tries
+// every conversation.
+func prove(t *testing.T, format string, plan firewall.Plan, again bool) {
+	t.Helper()
+	plan.Allows = append(slices.Clip(plan.Allows), firewall.Allow{
+		Zone: "vpn", Interfaces: []string{"wg0"}, Sources: prefixes([]string{"10.8.0.0/24"}),
+		Transport: exposure.UDP, Ports: []firewall.PortRange{{First: 161, Last: 161}}, Why: "to tell forged sources",
+	})
+	r := newRig(t, plan.Place)
+	if plan.Docker {
+		publish(t, r, format)
+	}
+	serveAll(t, r, plan)
+	load(t, r, format, render(t, format, plan))
+	if again {
+		load(t, r, format, render(t, format, plan))
+	}
+	r.attempt(t, slices.Concat(inbound(plan), outbound(plan)))
+	forged(t, r, plan)
 }
 
 func serveAll(t *testing.T, r *rig, p firewall.Plan) {
@@ -129,41 +127,6 @@ func load(t *testing.T, r *rig, format string, c firewall.Config) {
 	case "firewalld":
 		startFirewalld(t, r, c)
 	}
-}
-
-// loadUFW runs the script on copies of ufw's folders, which only this process's
-// mount namespace sees.
-func loadUFW(t *testing.T, r *rig, c firewall.Config) {
-	t.Helper()
-	folder := t.TempDir()
-	for _, f := range c.Files {
-		target := filepath.Join(folder, f.Name)
-		if strings.HasSuffix(f.Name, ".rules") {
-			target = filepath.Join("/etc/ufw", f.Name)
-		}
-		if err := os.WriteFile(target, []byte(f.Text), 0o640); err != nil { //nolint:gosec // as ufw has it
-			t.Fatal(err)
-		}
-	}
-	out := r.run(t, "host", "", "sh", filepath.Join(folder, c.Files[0].Name))
-	if strings.Contains(out, "ERROR") || strings.Contains(out, "problem") {
-		t.Fatalf("ufw complains:\n%s", out)
-	}
-}
-
-// ownFolder puts a copy in memory over a folder of the system.
-func ownFolder(t *testing.T, path string) {
-	t.Helper()
-	kept := filepath.Join(t.TempDir(), "kept")
-	err := errors.Join(
-		os.CopyFS(kept, os.DirFS(path)),
-		unix.Mount("tmpfs", path, "tmpfs", 0, "mode=755"),
-		os.CopyFS(path, os.DirFS(kept)),
-	)
-	if err != nil {
-		t.Fatalf("%v (ufw is of the Debian package ufw)", err)
-	}
-	t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) })
 }
 
 // inbound are conversations to the asset from everywhere.
@@ -254,6 +217,11 @@ func outbound(p firewall.Plan) []probe {
 		out = append(out,
 			probe{from: "lan", source: "10.0.0.53", to: "198.51.100.2", port: 53, proto: exposure.UDP, want: "wan", why: "the approved resolver itself"},
 			probe{from: "lan", source: "fd00:10::53", to: "2001:db8:51::2", port: 853, proto: exposure.TCP, want: "wan", why: "the approved resolver itself"},
+			probe{from: "vpn", source: "10.8.0.2", to: "198.51.100.2", port: 9999, proto: exposure.TCP, want: "wan", why: "from one zone inside to the outside"},
+			probe{from: "vpn", source: "10.8.0.2", to: "10.0.0.53", port: 53, proto: exposure.TCP, want: "lan", why: "from one zone inside to the approved resolver in another"},
+			probe{from: "vpn", source: "10.8.0.2", to: "10.0.0.53", port: 9999, proto: exposure.TCP, why: "from one zone inside to another"},
+			probe{from: "vpn", source: "fd00:8::2", to: "fd00:10::53", port: 9999, proto: exposure.UDP, why: "from one zone inside to another"},
+			probe{from: "lan", source: strangerInLAN, to: "198.51.100.2", port: 9999, proto: exposure.TCP, why: "from the interface of a zone, of none of its networks"},
 			probe{from: "wan", to: "10.0.0.53", port: 53, proto: exposure.UDP, why: "from outside to something else inside"},
 			probe{from: "wan", to: "fd00:10::53", port: 9999, proto: exposure.TCP, why: "from outside to something else inside"},
 		)

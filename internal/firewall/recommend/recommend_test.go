@@ -310,3 +310,29 @@ func TestHostile(t *testing.T) {
 		})
 	}
 }
+
+func TestNewSecondaries(t *testing.T) {
+	p, err := policy.Parse("p.yaml", []byte("zones:\n  wan: {interfaces: [eth0]}\nassets:\n  - name: ns0\n    addresses: [192.0.2.53]\n    role: hidden-primary\n    owner: dns@example.net\n    secondaries: [198.51.100.53, \"2001:db8:51::53\"]\ndefault: deny\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := recommend.New(p, "ns0", recommend.Options{At: at()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := prefixes([]string{"198.51.100.53/32", "2001:db8:51::53/128"})
+	if diff := cmp.Diff(want, plan.Secondaries, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+		t.Errorf("secondaries (-want +got):\n%s", diff)
+	}
+	format, err := recommend.Find("bind")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := format.Render(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := c.Files[0].Text; !strings.Contains(text, "198.51.100.53") || !strings.Contains(text, "2001:db8:51::53") {
+		t.Errorf("BIND's configuration does not name the secondaries:\n%s", text)
+	}
+}

@@ -1,7 +1,6 @@
 package recommend_test
 
 import (
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,17 +8,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
 )
 
 // TestRollback does what the steps say, in a shell: save, load, roll back. The
 // rules are then what they were.
 func TestRollback(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"redirecting", "gateway", "docker"} {
 		for _, format := range []string{"nftables", "iptables"} {
 			for _, before := range []string{"nothing", "other rules", "an earlier plan"} {
 				t.Run(name+"/"+format+"/"+before, func(t *testing.T) {
+					t.Parallel()
 					plan := plans(t)[name]
 					r := newRig(t, plan.Place)
 					c := render(t, format, plan)
@@ -48,28 +48,6 @@ func TestRollback(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestRollbackUFW begins with ufw switched off.
-func TestRollbackUFW(t *testing.T) {
-	ownFolder(t, "/etc/ufw")
-	ownFolder(t, "/etc/default")
-	plan := plans(t)["v4only"]
-	r := newRig(t, plan.Place)
-	r.serve(t, "host", "asset", []string{asset4}, []uint16{5353})
-	c := render(t, "ufw", plan)
-	folder := t.TempDir()
-	for _, f := range c.Files {
-		put(t, filepath.Join(folder, f.Name), f.Text)
-	}
-	closed := probe{from: "wan", to: asset4, port: 5353, proto: exposure.TCP}
-	open := closed
-	open.want = "asset"
-	r.attempt(t, []probe{open})
-	steps(t, r, folder, []firewall.Step{c.Apply[0], c.Apply[2]})
-	r.attempt(t, []probe{closed})
-	steps(t, r, folder, c.Rollback)
-	r.attempt(t, []probe{open})
 }
 
 func steps(t *testing.T, r *rig, folder string, all []firewall.Step) {

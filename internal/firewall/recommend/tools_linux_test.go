@@ -13,12 +13,12 @@ import (
 	"reconshield/internal/firewall"
 )
 
-// TestTools has the real tools read every plan. What they do is TestKernel's.
+// TestTools has the real tools read every plan. What they do is TestKernel's,
+// and ufw is TestUFW's.
 func TestTools(t *testing.T) {
+	t.Parallel()
 	all := plans(t)
 	all["hostile"] = hostile(all["authoritative"])
-	ownFolder(t, "/etc/ufw")
-	ownFolder(t, "/etc/default")
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t.Run(name+"/nftables", func(t *testing.T) {
 			f := render(t, "nftables", all[name]).Files[0]
@@ -28,26 +28,6 @@ func TestTools(t *testing.T) {
 			for i, program := range []string{"iptables-restore", "ip6tables-restore"} {
 				f := render(t, "iptables", all[name]).Files[i]
 				tool(t, nil, program, "--test", filepath.Join(write(t, f.Name, f.Text), f.Name))
-			}
-		})
-		t.Run(name+"/ufw", func(t *testing.T) {
-			c := render(t, "ufw", all[name])
-			if len(c.Files) == 0 {
-				return // TestUnsupported has the reason
-			}
-			folder := write(t, c.Files[0].Name, c.Files[0].Text)
-			conf, err := os.ReadFile("/etc/ufw/ufw.conf")
-			if err != nil {
-				t.Fatalf("%v: install the Debian package ufw", err)
-			}
-			t.Cleanup(func() {
-				if after, err := os.ReadFile("/etc/ufw/ufw.conf"); err != nil || string(after) != string(conf) {
-					t.Errorf("reading the commands changes ufw.conf: %v", err)
-				}
-			})
-			out := tool(t, []string{"UFW=ufw --dry-run"}, "sh", filepath.Join(folder, c.Files[0].Name))
-			if strings.Contains(out, "ERROR") || strings.Count(out, "Skipping") > 0 {
-				t.Errorf("ufw complains:\n%s", out)
 			}
 		})
 		t.Run(name+"/firewalld", func(t *testing.T) {

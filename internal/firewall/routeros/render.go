@@ -139,7 +139,7 @@ func (w *writer) always(f firewall.Family, chain string) {
 		}
 	}
 	for _, t := range types {
-		w.rule(f, chain, "action=accept protocol="+proto+" icmp-options="+t+":0-255", "ICMP that must pass, type "+t+" (RFC 1191, RFC 4890)")
+		w.rule(f, chain, "action=accept protocol="+proto+" icmp-options="+t+":0-255", "ICMP that must pass, type "+t+" (RFC 1122, RFC 1191, RFC 4890)")
 	}
 }
 

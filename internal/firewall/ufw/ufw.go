@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"reconshield/internal/firewall"
+	"reconshield/internal/firewall/device"
 	"reconshield/internal/firewall/netfilter"
 	"reconshield/internal/policy"
 )
@@ -50,7 +51,7 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 		Rollback: rollbackSteps(),
 		Verify: append([]firewall.Step{{
 			Text: "See that both families are active.", Command: "ufw status verbose",
-		}}, netfilter.VerifySteps(p)...),
+		}}, device.Verify(p)...),
 		Notes: notes(p),
 	}, nil
 }
@@ -118,7 +119,9 @@ func renderScript(p firewall.Plan, name string) string {
 	s.put("")
 	s.put("# Rules for IPv6 exist only where ufw is told to make them.")
 	s.put("[ \"$ufw\" != ufw ] || sed -i 's/^IPV6=.*/IPV6=yes/' /etc/default/ufw")
-	s.put("$ufw default deny incoming\n$ufw default deny routed\n$ufw default allow outgoing")
+	s.put("# Changing a default stops an active firewall for a moment: only what differs is changed.")
+	s.put("as_is() { [ \"$ufw\" = ufw ] && grep -qs \"^DEFAULT_$1_POLICY=\\\"$2\\\"\" /etc/default/ufw; }")
+	s.put("as_is INPUT DROP || $ufw default deny incoming\nas_is FORWARD DROP || $ufw default deny routed\nas_is OUTPUT ACCEPT || $ufw default allow outgoing")
 	s.put("# Older rules go, so that only those below are left.")
 	s.put("while [ \"$ufw\" = ufw ] && ufw --force delete 1 > /dev/null 2>&1; do :; done")
 	for _, a := range p.Allows {
@@ -127,7 +130,7 @@ func renderScript(p firewall.Plan, name string) string {
 	s.dns()
 	s.put("")
 	s.put("# Even a dry run of enable would have ufw start with the host.")
-	s.put("[ \"$ufw\" != ufw ] || { ufw --force enable && ufw reload; }")
+	s.put("if [ \"$ufw\" != ufw ]; then\n\texit\nelif grep -qs ^ENABLED=yes /etc/ufw/ufw.conf; then\n\tufw reload\nelse\n\tufw --force enable\nfi")
 	return s.String()
 }
 
