@@ -26,7 +26,7 @@ type Evaluator struct {
 	alike    *alike
 	mu       sync.Mutex
 	plain    map[plainKey]*view
-	limit    int // Limit, but for tests
+	limit    int // see SetLimit
 }
 
 // NewEvaluator prepares a ruleset. Facts of the host are those of the ruleset.
@@ -79,6 +79,10 @@ type Reach struct {
 // Limit is how much work one question may cost before its answer is given up
 // as undecided; a unit is about 50 ns.
 const Limit = 100_000_000
+
+// SetLimit puts another limit in the place of Limit. It must come before the
+// first question.
+func (e *Evaluator) SetLimit(n int) { e.limit = n }
 
 // Ask answers a question, with the ports in ascending order. Where the work
 // exceeds Limit everything may and nothing must get through, and ok is false.

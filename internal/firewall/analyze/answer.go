@@ -47,22 +47,22 @@ func (in *inspector) settle(a *Answer, s subject, z *side, x row) {
 		x.may = sources
 	}
 	doubtful := x.may.Subtract(x.must)
-	real := in.genuine(s.addr)
+	genuine := in.genuine(s.addr)
 	switch {
-	case !x.must.Intersect(real).Empty():
+	case !x.must.Intersect(genuine).Empty():
 		a.Verdict = Reachable
 		a.Sources = firewall.Prefixes(x.must)
 		for _, p := range x.sports {
 			a.SourcePorts = append(a.SourcePorts, portText(p))
 		}
-	case !x.may.Intersect(real).Empty():
+	case !x.may.Intersect(genuine).Empty():
 		a.Verdict = Undecided
 	}
-	if a.Verdict != Blocked && !doubtful.Intersect(real).Empty() {
+	if a.Verdict != Blocked && !doubtful.Intersect(genuine).Empty() {
 		a.Undecided = firewall.Prefixes(doubtful)
 	}
 	pick := x.must
-	if usual := x.must.Subtract(x.special); !usual.Intersect(real).Empty() && len(x.sports) > 0 {
+	if usual := x.must.Subtract(x.special); !usual.Intersect(genuine).Empty() && len(x.sports) > 0 {
 		pick = x.special
 	}
 	if a.Verdict == Undecided {
@@ -71,7 +71,7 @@ func (in *inspector) settle(a *Answer, s subject, z *side, x row) {
 	if a.Verdict == Blocked {
 		pick = sources
 	}
-	in.explain(a, s, z, x, pick.Intersect(real))
+	in.explain(a, s, z, x, pick.Intersect(genuine))
 }
 
 // genuine are the sources that can be, in the family of the target.
@@ -88,6 +88,9 @@ func martians() firewall.Addrs {
 // explain traces a packet that shows the verdict.
 func (in *inspector) explain(a *Answer, s subject, z *side, x row, pick firewall.Addrs) {
 	if pick.Empty() {
+		if z.sources.Empty() && !in.opt.Query.Source.IsValid() {
+			a.Why = append(a.Why, Line{File: in.opt.Policy.File, Rule: fmt.Sprintf("zone %s has no network of this address family in the policy", z.Name)})
+		}
 		return
 	}
 	source, sport := typical(pick), usualPort
@@ -108,6 +111,9 @@ func (in *inspector) explain(a *Answer, s subject, z *side, x row, pick firewall
 	for _, h := range best.Hops {
 		a.Why = append(a.Why, line(h))
 	}
+	if a.Verdict == Undecided && x.gaveUp {
+		a.Why = append(a.Why, Line{File: in.rules.Files[0], Rule: "(the ruleset as a whole)", Undecided: gaveUp})
+	}
 	if a.Verdict == Undecided {
 		for _, u := range in.rules.Unparsed {
 			a.Why = append(a.Why, Line{File: u.Pos.File, Line: u.Pos.Line, Rule: u.Text, Undecided: "not understood: " + u.Why})
@@ -117,6 +123,9 @@ func (in *inspector) explain(a *Answer, s subject, z *side, x row, pick firewall
 		a.Why = append(a.Why, Line{File: in.rules.Files[0], Rule: "no rule stands in the way"})
 	}
 }
+
+// gaveUp says why an answer is open though no single rule is.
+const gaveUp = "deciding every port of the address takes more work than one question may cost; ask for fewer ports with --query, or rehearse the ruleset"
 
 // better reports whether a trace shows the verdict better than another.
 func better(v Verdict, t, than firewall.Trace) bool {

@@ -34,9 +34,23 @@ func presumed(r *firewall.Ruleset) []string {
 	var out []string
 	for _, c := range r.Chains {
 		for i := range c.Rules {
-			for _, m := range c.Rules[i].Matches {
-				if m.Field == firewall.Presumed && !slices.Contains(out, m.Why) {
-					out = append(out, m.Why)
+			out = presumptions(out, c.Rules[i].Matches)
+		}
+	}
+	return out
+}
+
+// presumptions appends those of a rule; in tuples they stand at the first level.
+func presumptions(out []string, matches []firewall.Match) []string {
+	for i := range matches {
+		m := &matches[i]
+		if m.Field == firewall.Presumed && !slices.Contains(out, m.Why) {
+			out = append(out, m.Why)
+		}
+		for _, t := range m.Tuples {
+			for j := range t {
+				if t[j].Field == firewall.Presumed && !slices.Contains(out, t[j].Why) {
+					out = append(out, t[j].Why)
 				}
 			}
 		}
@@ -99,15 +113,22 @@ type side struct {
 
 // subject answers for one address and transport in every zone asked about.
 func (in *inspector) subject(s subject, grants []policy.Grant) []Answer {
-	var sides []*side
-	for _, z := range in.zones() {
-		sides = append(sides, in.side(s, z))
-	}
 	var own []policy.Grant
+	var narrow []firewall.Span[firewall.Number]
 	for _, g := range grants {
 		if g.Asset.Name == s.asset.Name && g.Ports.Transport.Base() == s.via.name {
 			own = append(own, g)
+			narrow = append(narrow, firewall.Span[firewall.Number]{First: firewall.Number(g.Ports.First), Last: firewall.Number(g.Ports.Last)})
 		}
+	}
+	for _, p := range in.opt.Query.Ports {
+		if p.Transport.Base() == s.via.name {
+			narrow = append(narrow, firewall.Span[firewall.Number]{First: firewall.Number(p.First), Last: firewall.Number(p.Last)})
+		}
+	}
+	var sides []*side
+	for _, z := range in.zones() {
+		sides = append(sides, in.side(s, z, narrow))
 	}
 	var out []Answer
 	for _, span := range in.spans(sides, own, s.via) {
@@ -118,13 +139,13 @@ func (in *inspector) subject(s subject, grants []policy.Grant) []Answer {
 	return join(out)
 }
 
-func (in *inspector) side(s subject, z *policy.Zone) *side {
+func (in *inspector) side(s subject, z *policy.Zone, narrow []firewall.Span[firewall.Number]) *side {
 	out := &side{Zone: z, questions: in.question(s, z), sources: in.sources(s.addr, z)}
 	for _, q := range out.questions {
 		out.tracers = append(out.tracers, in.eval.Tracer(q))
 	}
 	if !out.sources.Empty() { // else a zone without addresses of the family
-		out.rows = in.rows(out.questions)
+		out.rows = in.rows(out.questions, narrow)
 	}
 	return out
 }
@@ -171,12 +192,12 @@ func (in *inspector) sources(target netip.Addr, z *policy.Zone) firewall.Addrs {
 
 // rows gives what a zone can do with all ports. Of several interfaces any will
 // do, and of several source ports.
-func (in *inspector) rows(questions []firewall.Question) []row {
+func (in *inspector) rows(questions []firewall.Question, narrow []firewall.Span[firewall.Number]) []row {
 	var reached []firewall.Reach
-	gaveUp := false
+	var open firewall.Numbers
 	for _, q := range questions {
-		r, ok := in.eval.Ask(q)
-		reached, gaveUp = append(reached, r...), gaveUp || !ok
+		r, left := in.ask(q, narrow)
+		reached, open = append(reached, r...), open.Union(left)
 	}
 	var cuts []firewall.Number
 	for _, r := range reached {
@@ -189,7 +210,8 @@ func (in *inspector) rows(questions []firewall.Question) []row {
 	var active []firewall.Reach
 	next := 0
 	for i := 0; i+1 < len(cuts); i++ {
-		x := row{ports: firewall.Span[firewall.Number]{First: cuts[i], Last: cuts[i+1] - 1}, gaveUp: gaveUp}
+		x := row{ports: firewall.Span[firewall.Number]{First: cuts[i], Last: cuts[i+1] - 1}}
+		x.gaveUp = open.Meets(x.ports)
 		active = slices.DeleteFunc(active, func(r firewall.Reach) bool { return r.Ports.Last < x.ports.First })
 		for ; next < len(reached) && reached[next].Ports.First <= x.ports.First; next++ {
 			active = append(active, reached[next])
@@ -239,6 +261,9 @@ func (in *inspector) spans(sides []*side, grants []policy.Grant, via transport) 
 		}
 	}
 	all := len(in.opt.Query.Ports) == 0
+	if len(in.rules.Unparsed) > 0 {
+		add(1, 65535, all) // then nothing is closed for sure
+	}
 	for _, zone := range sides {
 		for _, r := range zone.rows {
 			add(r.ports.First, r.ports.Last, all && !r.may.Empty())

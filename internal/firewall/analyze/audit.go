@@ -32,6 +32,7 @@ type Options struct {
 	At     time.Time // when: exceptions end
 	Host   string    // the asset that the ruleset was saved on; empty: found out, see Audit.Assumed
 	Query  Query     // the zero value asks everything
+	Limit  int       // of work a question may cost; zero means firewall.Limit
 }
 
 // Audit is the answer to everything that was asked of a ruleset.

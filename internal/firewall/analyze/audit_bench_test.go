@@ -41,6 +41,7 @@ func gateway(n int) string {
 }
 
 func fifty(tb testing.TB) *policy.Policy {
+	tb.Helper()
 	var b strings.Builder
 	b.WriteString("zones:\n  wan: {interfaces: [eth0]}\n  lan: {interfaces: [eth1], networks: [10.0.0.0/16]}\n  vpn: {interfaces: [wg0], networks: [10.8.0.0/24], tunnel: wireguard}\nassets:\n")
 	for i := range 50 {

@@ -42,38 +42,55 @@ func (in *inspector) departures(a *Answer, grants map[key][]policy.Grant) []Find
 		return nil
 	}
 	allowed := in.allowed(a, grants[key{a.Asset, a.Zone}])
-	real := in.genuine(a.Address)
-	through := firewall.AddrsOf(a.Sources...).Intersect(real)
-	doubtful := firewall.AddrsOf(a.Undecided...).Intersect(real)
+	genuine := in.genuine(a.Address)
+	through := firewall.AddrsOf(a.Sources...).Intersect(genuine)
+	doubtful := firewall.AddrsOf(a.Undecided...).Intersect(genuine)
 	var out []Finding
 	if extra := through.Subtract(allowed); !extra.Empty() {
 		f := a.finding(Exposed, severity(a, extra), "reachable against the policy")
 		if len(a.SourcePorts) == 0 {
 			f.Rules = in.blame(a, extra, Reachable)
 		}
-		f.Summary = fmt.Sprintf("%s of %s (%s) can be reached from %s by %s%s; the policy denies it", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra, real), a.fromPorts())
+		f.Summary = fmt.Sprintf("%s of %s (%s) can be reached from %s by %s%s; the policy denies it", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra, genuine), a.fromPorts())
 		f.Fix = fmt.Sprintf("close it: reconshield firewall recommend --policy %s --asset %s; or expose it to %s in the policy", cmp.Or(in.opt.Policy.File, "POLICY"), a.Asset, a.Zone)
 		out = append(out, f)
 	}
 	if extra := doubtful.Subtract(allowed); !extra.Empty() {
 		f := a.finding(MaybeExposed, exposure.MediumSev, "may be reachable against the policy")
 		f.Rules = in.blame(a, extra, Undecided)
-		f.Summary = fmt.Sprintf("whether %s of %s (%s) can be reached from %s by %s is undecided: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra, real), doubt(f.Rules))
+		f.Summary = fmt.Sprintf("whether %s of %s (%s) can be reached from %s by %s is undecided: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra, genuine), doubt(f.Rules))
 		f.Fix = "decide it with rules that need nothing but addresses, ports and interfaces, or rehearse the ruleset: reconshield firewall rehearse"
 		out = append(out, f)
 	}
-	if missing := allowed.Intersect(real).Subtract(through).Subtract(doubtful); !missing.Empty() {
+	if missing := in.meant(a, allowed.Intersect(genuine)).Subtract(through).Subtract(doubtful); !missing.Empty() {
 		what := "blocked although the policy allows it"
 		if a.Verdict != Blocked {
 			what = "blocked for some sources although the policy allows it"
 		}
 		f := a.finding(Starved, exposure.MediumSev, what)
 		f.Rules = in.blame(a, missing, Blocked)
-		f.Summary = fmt.Sprintf("%s of %s (%s) cannot be reached from %s by %s; the policy allows it: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(missing, real), a.PolicyRule)
+		f.Summary = fmt.Sprintf("%s of %s (%s) cannot be reached from %s by %s; the policy allows it: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(missing, genuine), a.PolicyRule)
 		f.Fix = "let it in before the rule that drops it, or take it out of the policy"
 		out = append(out, f)
 	}
 	return out
+}
+
+// meant takes out of what everybody means the addresses that do not come in
+// from everywhere: private ones (RFC 1918, RFC 6598, RFC 4193), link-local ones
+// and those of other zones. Rules against forged sources are no lack.
+func (in *inspector) meant(a *Answer, allowed firewall.Addrs) firewall.Addrs {
+	z, _ := in.opt.Policy.Zone(a.Zone)
+	if len(z.Networks) > 0 {
+		return allowed
+	}
+	for i := range in.opt.Policy.Zones {
+		allowed = allowed.Subtract(firewall.AddrsOf(in.opt.Policy.Zones[i].Networks...))
+	}
+	return allowed.Subtract(firewall.AddrsOf(
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+		netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("240.0.0.0/4"),
+		netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10")))
 }
 
 // allowed are the sources that the policy lets reach the ports of an answer.
@@ -147,10 +164,10 @@ func doubt(rules []Line) string {
 }
 
 // sourcesText names sources in a line: a few prefixes, the number of the rest.
-// They are anyone when no real source is missing.
-func sourcesText(s, real firewall.Addrs) string {
+// They are anyone when no genuine source is missing.
+func sourcesText(s, genuine firewall.Addrs) string {
 	const most = 3
-	if real.Subtract(s).Empty() {
+	if genuine.Subtract(s).Empty() {
 		return "anyone"
 	}
 	prefixes := firewall.Prefixes(s)

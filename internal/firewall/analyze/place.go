@@ -16,6 +16,7 @@ type inspector struct {
 	eval    *firewall.Evaluator
 	places  map[string]firewall.Tri // of assets by name: whether they are the host itself
 	assumed []string
+	effort  effort
 	entered map[*firewall.Chain]bool // see inbound
 	// real are the sources of each family that the kernel does not refuse as
 	// impossible (martians): this network, loopback, multicast, the host's own.
@@ -29,6 +30,9 @@ func newInspector(r *firewall.Ruleset, opt Options) (*inspector, error) {
 	}
 	in.rules = in.enrich(r)
 	in.eval = firewall.NewEvaluator(in.rules)
+	if opt.Limit > 0 {
+		in.eval.SetLimit(opt.Limit)
+	}
 	in.real = map[firewall.Family]firewall.Addrs{}
 	for _, f := range []firewall.Family{firewall.IPv4, firewall.IPv6} {
 		in.real[f] = firewall.AllOf(f).Subtract(martians()).Subtract(in.rules.Host.Local)

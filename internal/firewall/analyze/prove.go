@@ -89,11 +89,11 @@ func (p *prover) port(addr netip.Addr, in firewall.Link, t transport) {
 		p.report("%s %s from %s: too much work to decide", t.name, addr, in.Name)
 		return
 	}
-	real := firewall.AllOf(firewall.FamilyOf(addr)).Subtract(martians()).Subtract(p.own)
+	genuine := firewall.AllOf(firewall.FamilyOf(addr)).Subtract(martians()).Subtract(p.own)
 	for _, a := range answers {
 		for _, span := range p.divide(a.Ports, t) {
-			want := p.allowed(addr, in, t, span).Intersect(real)
-			may, must := a.May.Intersect(real), a.Must.Intersect(real)
+			want := p.allowed(addr, in, t, span).Intersect(genuine)
+			may, must := a.May.Intersect(genuine), a.Must.Intersect(genuine)
 			if p.plan.Limit != nil {
 				must = must.Union(may.Intersect(want))
 			}
@@ -102,10 +102,10 @@ func (p *prover) port(addr netip.Addr, in firewall.Link, t transport) {
 				where += " from port " + portText(a.SourcePorts)
 			}
 			if extra := may.Subtract(want); !extra.Empty() {
-				p.report("%s: open to %s; the plan says closed", where, sourcesText(extra, real))
+				p.report("%s: open to %s; the plan says closed", where, sourcesText(extra, genuine))
 			}
 			if missing := want.Subtract(must); !missing.Empty() {
-				p.report("%s: not surely open to %s; the plan says open", where, sourcesText(missing, real))
+				p.report("%s: not surely open to %s; the plan says open", where, sourcesText(missing, genuine))
 			}
 		}
 	}

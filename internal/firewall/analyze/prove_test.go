@@ -45,8 +45,12 @@ func TestRenderedTextMeansThePlan(t *testing.T) {
 		}
 		for _, a := range p.Assets {
 			for _, opt := range []recommend.Options{
-				{At: at()}, {At: at(), Place: firewall.OnGateway}, {At: at(), DNSFree: true},
-				{At: at(), RateLimit: &firewall.RateLimit{PerSecond: 100, Burst: 200}}, {At: at(), Docker: true}, {At: at(), Redirect: true},
+				{At: at()},
+				{At: at(), Place: firewall.OnGateway},
+				{At: at(), DNSFree: true},
+				{At: at(), RateLimit: &firewall.RateLimit{PerSecond: 100, Burst: 200}},
+				{At: at(), Docker: true},
+				{At: at(), Redirect: true},
 			} {
 				plan, err := recommend.New(p, a.Name, opt)
 				if err != nil {
@@ -114,8 +118,12 @@ func TestProveFindsWhatIsWrong(t *testing.T) {
 	}
 	text := c.Files[0].Text
 	for _, change := range [][2]string{
-		{"dport 53", "dport 54"}, {"policy drop", "policy accept"}, {"10.8.0.0/24", "10.8.0.0/16"},
-		{`"wg0"`, `"eth0"`}, {"ct state established,related", "ct state established,related,new"}, {"tcp dport", "th dport"},
+		{"dport 53", "dport 54"},
+		{"policy drop", "policy accept"},
+		{"10.8.0.0/24", "10.8.0.0/16"},
+		{`"wg0"`, `"eth0"`},
+		{"ct state established,related", "ct state established,related,new"},
+		{"tcp dport", "th dport"},
 	} {
 		changed := strings.ReplaceAll(text, change[0], change[1])
 		if changed == text {

@@ -71,7 +71,7 @@ func (q *Query) to(word string, p *policy.Policy) error {
 		q.Asset = word
 		return nil
 	}
-	for _, item := range strings.Split(word, ",") {
+	for item := range strings.SplitSeq(word, ",") {
 		ports, err := parsePorts(item)
 		if err != nil {
 			return err

@@ -153,6 +153,8 @@ func TestFindings(t *testing.T) {
 		{"needless", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp -s 10.0.0.0/8 -j DROP\n-A INPUT -p udp -s 10.1.0.0/16 --dport 53 -j DROP\nCOMMIT\n", []string{"FW-3", "FW-7"}},
 		{"needless by two", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 0:99 -j DROP\n-A INPUT -p udp --dport 100:65535 -j DROP\n-A INPUT -p udp --dport 50:150 -j DROP\nCOMMIT\n", []string{"FW-3", "FW-7"}},
 		{"a limited rule covers nothing", "*filter\n:INPUT DROP [0:0]\n-A INPUT -m limit --limit 1/s -j DROP\n-A INPUT -p udp --dport 5353 -j DROP\nCOMMIT\n", []string{"FW-3"}},
+		{"private sources are not meant by everybody", "*filter\n:INPUT DROP [0:0]\n-A INPUT -i eth0 -s 192.168.0.0/16 -j DROP\n-A INPUT -p udp --dport 53 -j ACCEPT\n-A INPUT -p tcp --dport 53 -j ACCEPT\n-A INPUT -p udp --dport 51820 -i eth0 -j ACCEPT\n-A INPUT -i wg0 -s 10.8.0.0/24 -p tcp --dport 22 -j ACCEPT\nCOMMIT\n", nil},
+		{"a banned network is", "*filter\n:INPUT DROP [0:0]\n-A INPUT -i eth0 -s 203.0.113.0/24 -j DROP\n-A INPUT -p udp --dport 53 -j ACCEPT\n-A INPUT -p tcp --dport 53 -j ACCEPT\n-A INPUT -p udp --dport 51820 -i eth0 -j ACCEPT\n-A INPUT -i wg0 -s 10.8.0.0/24 -p tcp --dport 22 -j ACCEPT\nCOMMIT\n", []string{"FW-3"}},
 		{"not understood", "*filter\n:INPUT DROP [0:0]\nthis is no rule\nCOMMIT\n", []string{"FW-2", "FW-8"}},
 	}
 	for _, tt := range tests {

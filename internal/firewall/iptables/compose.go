@@ -17,6 +17,7 @@ func (p *ruleParser) finish(text string) []firewall.Rule {
 	}
 	p.finishJump()
 	p.finishAction()
+	p.plain()
 	rule := firewall.Rule{Action: p.action, Pos: p.r.pos(), Text: text}
 	pairs := max(1, len(p.srcs)) * max(1, len(p.dsts))
 	if pairs > 1 && (p.r.extra+pairs > maxCombined || p.srcNot || p.dstNot) {

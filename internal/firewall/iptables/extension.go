@@ -195,12 +195,19 @@ func (p *ruleParser) finishModule(m *activeModule) {
 	case addrtype:
 		p.finishAddrtype(m)
 	case undecided:
+		if m.name == "helper" {
+			p.helped(m)
+			return
+		}
 		if p.presume(m) {
 			return
 		}
 		// esp, ah and their like ask for the protocol alone without options.
 		if m.mod.proto == 0 || len(m.words) > 0 {
 			p.doubt(m.why())
+			if m.ornate() {
+				p.ornament()
+			}
 		}
 	}
 }
@@ -219,6 +226,15 @@ func (m *activeModule) why() string {
 // address of the host itself.
 func localDst(not bool) firewall.Match {
 	return firewall.Match{Field: firewall.DstLocal, Not: not}
+}
+
+// helped adds the match of "-m helper", which only looks at conversations that
+// another one announced: those are not new (xt_helper.c, helper_mt).
+func (p *ruleParser) helped(m *activeModule) {
+	expected := inState(firewall.StateEstablished, firewall.StateRelated)
+	unsure := firewall.Match{Field: firewall.Undecidable, Why: p.r.words.get(m.why())}
+	not := strings.HasPrefix(string(m.words), "not ")
+	p.add(firewall.Match{Field: firewall.Tuple, Not: not, Tuples: [][]firewall.Match{{expected, unsure}}})
 }
 
 // presume adds what is taken to hold of the packets that questions are about:

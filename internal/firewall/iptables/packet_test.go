@@ -350,7 +350,7 @@ func (p sent) one(m firewall.Match) tri {
 		got = of(m.Numbers.Contains(p.state))
 	case firewall.Status:
 		got = of(m.Numbers.Contains(firewall.StatusDNAT) == p.dnat)
-	case firewall.DstLocal:
+	case firewall.DstLocal, firewall.Presumed:
 		got = yes
 	case firewall.TCPFlags:
 		got = of(m.Numbers.Contains(firewall.SYN))

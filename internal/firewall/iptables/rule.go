@@ -29,6 +29,9 @@ type ruleParser struct {
 	mods  []activeModule
 	extra []firewall.Match // of modules and of what is not understood
 	uses  []setRef
+	// ornaments are the indices in extra of matches on what ordinary packets do
+	// not have.
+	ornaments []int
 
 	jump    string
 	goTo    bool
@@ -61,7 +64,7 @@ type activeModule struct {
 func (p *ruleParser) reset(c *chainState, whole string) {
 	*p = ruleParser{
 		r: p.r, t: p.r.table, chain: c, whole: whole, toks: p.toks, at: p.at,
-		srcs: p.srcs[:0], dsts: p.dsts[:0], mods: p.mods[:0], extra: p.extra[:0], uses: p.uses[:0],
+		srcs: p.srcs[:0], dsts: p.dsts[:0], mods: p.mods[:0], extra: p.extra[:0], uses: p.uses[:0], ornaments: p.ornaments[:0],
 	}
 }
 
@@ -147,7 +150,11 @@ func (p *ruleParser) generic(opt string) bool {
 			p.setTarget(s, opt == "-g" || opt == "--goto")
 		}
 	case "-f", "--fragment", "--fragments":
+		if p.not {
+			break // a packet that is no fragment, or the first of them
+		}
 		p.doubt("fragments: whether packets are put together first depends on the kernel")
+		p.ornament()
 	case "-c", "--set-counters":
 		p.arg()
 		if p.at < len(p.toks) && p.toks[p.at].text != "" && p.toks[p.at].text[0] != '-' {

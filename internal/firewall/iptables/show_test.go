@@ -65,7 +65,7 @@ func showMatch(m firewall.Match) string {
 		return name + "=" + strings.Join(m.Names, ",")
 	case firewall.DstLocal:
 		return name
-	case firewall.Undecidable:
+	case firewall.Undecidable, firewall.Presumed:
 		return name + "(" + m.Why + ")"
 	case firewall.Tuple:
 		var words []string

@@ -5,9 +5,10 @@ import "reconshield/internal/firewall"
 // expr is an expression of either syntax. The same expression read from text
 // and from JSON is the same tree.
 type expr struct {
-	kind exprKind
-	text string // of a value as written, of a selector in nft's words, of an operator, a set's name
-	args []expr
+	kind     exprKind
+	text     string // of a value as written, of a selector in nft's words, of an operator, a set's name
+	args     []expr
+	fleeting bool // an element of a set that has a timeout
 }
 
 type exprKind uint8

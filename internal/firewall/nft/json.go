@@ -172,7 +172,7 @@ func (p *jsonParser) set(body raw) {
 				s.flag(f.str())
 			}
 		case "timeout":
-			s.flag("timeout")
+			s.timed, s.timeout = true, true
 		case "stmt":
 			for st := range v.elements() {
 				word, _ := st.only()
@@ -243,10 +243,12 @@ func (p *jsonParser) elementValue(e raw, s *namedSet, depth int) expr {
 		}
 		return p.expr(e, depth)
 	}
-	out := expr{}
+	out, fleeting := expr{}, false
 	for k, v := range inner.fields() {
 		first, _, _ := strings.Cut(k, " ")
 		switch first {
+		case "timeout", "expires":
+			fleeting = true
 		case "val":
 			out = p.elementValue(v, nil, depth+1)
 		case "limit", "quota", "ct":
@@ -256,6 +258,7 @@ func (p *jsonParser) elementValue(e raw, s *namedSet, depth int) expr {
 			s.conditional(first)
 		}
 	}
+	out.fleeting = fleeting
 	return out
 }
 

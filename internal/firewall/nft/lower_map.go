@@ -27,6 +27,9 @@ func (l *lowering) lookup(subs []subject, data *expr) (e *elements, why string) 
 		if s.dynamic != "" {
 			return nil, "set " + clip(s.name, 80) + ": " + s.dynamic
 		}
+		if s.timed && len(s.elems.maps) > 0 {
+			return nil, "set " + clip(s.name, 80) + ": its elements expire"
+		}
 		if !fits(s.types, subs) {
 			return nil, "set " + clip(s.name, 80) + " has keys of another type"
 		}
@@ -78,12 +81,21 @@ func (l *lowering) inSet(subs []subject, set *expr, not bool) []firewall.Match {
 			return []firewall.Match{{Field: firewall.Undecidable, Not: not, Why: s.why}}
 		}
 		l.note(s, not)
+		if l.expires(set) {
+			return l.inFleeting(subs, set, not, e, why)
+		}
 		if why == "" {
 			return []firewall.Match{l.b.bounded(l.ports(s, e.one.match(s, not)))}
 		}
 		known := l.b.bounded(e.one.match(s, false))
 		unknown := firewall.Match{Field: firewall.Undecidable, Why: why}
 		return []firewall.Match{{Field: firewall.Tuple, Not: not, Tuples: [][]firewall.Match{{known}, {unknown}}}}
+	}
+	if l.expires(set) {
+		for i := range subs {
+			l.note(&subs[i], not)
+		}
+		return l.inFleeting(subs, set, not, e, why)
 	}
 	conj := e.many.conjunctions(subs)
 	if why != "" {

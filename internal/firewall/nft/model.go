@@ -53,7 +53,10 @@ type namedSet struct {
 	types    []dtype
 	dynamic  string // why its elements cannot be known; empty: they can
 	elems    elements
-	pending  []expr // elements read before the type
+	fleeting elements // those with a timeout, of a set without data
+	timed    bool     // its elements may have timeouts
+	timeout  bool     // those that tell none have one
+	pending  []expr   // elements read before the type
 	declared bool
 }
 
@@ -140,6 +143,10 @@ func (s *namedSet) addElement(e expr) {
 	key, data := &e, (*expr)(nil)
 	if e.kind == exMapping && len(e.args) == 2 {
 		key, data = &e.args[0], &e.args[1]
+	}
+	if key.fleeting && data == nil {
+		s.fleeting.put(s.types, key, nil)
+		return
 	}
 	s.elems.put(s.types, key, data)
 }

@@ -14,7 +14,7 @@ func ruleIn(t *testing.T, family, rule string) (*firewall.Ruleset, []string) {
 	t.Helper()
 	text := "table " + family + ` t {
 	set hosts { type ipv4_addr; flags interval; elements = { 192.0.2.0/24, 198.51.100.1-198.51.100.3 } }
-	set expiring { type ipv4_addr; flags timeout; elements = { 192.0.2.1 timeout 5m } }
+	set expiring { type ipv4_addr; flags timeout; elements = { 192.0.2.1 timeout 5m } }; set banned { type ipv4_addr; flags interval,timeout; elements = { 192.0.2.0/25, 192.0.2.200 timeout 1h expires 5m, 192.0.2.201 } }; set brief { type ipv4_addr; timeout 1h; elements = { 192.0.2.1 } }; set guests { type ipv4_addr . inet_service; flags timeout; elements = { 192.0.2.1 . 53 timeout 1h } }; set gone { type ipv4_addr; flags timeout; }
 	set updated { type ipv4_addr; size 100; }
 	set pairs { type ipv4_addr . inet_service; elements = { 192.0.2.1 . 22, 192.0.2.2 . 22, 192.0.2.3 . 80 } }
 	set strange { type inet_service; elements = { 22, nosuchservice } }
@@ -65,8 +65,12 @@ func TestRules(t *testing.T) {
 		// Sets.
 		{"inet", "ip saddr @hosts drop", "family=4 src=192.0.2.0-192.0.2.255,198.51.100.1-198.51.100.3 -> drop"},
 		{"inet", "ip saddr != @hosts drop", "family=4 !src=192.0.2.0-192.0.2.255,198.51.100.1-198.51.100.3 -> drop"},
-		{"inet", "ip saddr @expiring drop", "family=4 ? -> drop"},
-		{"inet", "ip saddr != @expiring drop", "family=4 !? -> drop"},
+		{"inet", "ip saddr @expiring drop", "family=4 tuple(src=192.0.2.1 ?) -> drop"},
+		{"inet", "ip saddr != @expiring drop", "family=4 !tuple(src=192.0.2.1 ?) -> drop"},
+		{"inet", "ip saddr @banned drop", "family=4 tuple(src=192.0.2.0-192.0.2.127,192.0.2.201 | src=192.0.2.200 ?) -> drop"},
+		{"inet", "ip saddr @brief drop", "family=4 tuple(src=192.0.2.1 ?) -> drop"},
+		{"inet", "ip saddr @gone drop", "family=4 tuple(proto=) -> drop"},
+		{"inet", "ip saddr . tcp dport @guests drop", "family=4 proto=6 tuple(src=192.0.2.1 dport=53 ?) -> drop"},
 		{"inet", "ip saddr @updated drop", "family=4 ? -> drop"},
 		{"inet", "tcp dport @strange drop", "proto=6 tuple(dport=22 | ?) -> drop"},
 		{"inet", "tcp dport != @strange drop", "proto=6 !tuple(dport=22 | ?) -> drop"},

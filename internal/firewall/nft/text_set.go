@@ -50,7 +50,7 @@ func (p *textParser) setItem(s *namedSet) error {
 		}
 		return nil
 	case "timeout":
-		s.flag("timeout")
+		s.timed, s.timeout = true, true
 	case "elements":
 		if err := p.expect("="); err != nil {
 			return err
@@ -70,7 +70,7 @@ func (p *textParser) setItem(s *namedSet) error {
 func (s *namedSet) flag(name string) {
 	switch name {
 	case "timeout":
-		s.dynamic = "its elements expire"
+		s.timed = true
 	case "dynamic":
 		s.dynamic = "rules change its elements"
 	}
@@ -184,7 +184,10 @@ func (p *textParser) elementData() (expr, error) {
 func (p *textParser) options(s *namedSet, key *expr) error {
 	for p.tok.kind == tkWord {
 		switch word := p.take().text; word {
-		case "comment", "timeout", "expires", "packets", "bytes", "used":
+		case "timeout", "expires":
+			key.fleeting = true
+			p.take()
+		case "comment", "packets", "bytes", "used":
 			p.take()
 		case "counter", "last", "never":
 		case "limit", "quota", "ct", "connlimit":
