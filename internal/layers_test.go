@@ -77,8 +77,10 @@ func sole() map[string]string {
 
 // pure lists the libraries that values may import; all of them do no I/O.
 func pure() []string {
-	return []string{"go4.org/netipx", "golang.org/x/net/idna", "golang.org/x/text", "github.com/miekg/dns", "github.com/goccy/go-yaml",
-		"github.com/hashicorp/hcl/v2", "github.com/zclconf/go-cty", "github.com/beevik/etree"}
+	return []string{
+		"go4.org/netipx", "golang.org/x/net/idna", "golang.org/x/text", "github.com/miekg/dns", "github.com/goccy/go-yaml",
+		"github.com/hashicorp/hcl/v2", "github.com/zclconf/go-cty", "github.com/beevik/etree",
+	}
 }
 
 // outside lists the standard packages through which code reaches the world.

@@ -168,6 +168,8 @@ func sayer(sheet *report.Sheet, dry bool) func(app.ApplyStep) {
 		case dry:
 			n++
 			sheet.Hanging(0, sheet.Strong(fmt.Sprintf("%2d ", n)), report.Uncoloured, text)
+		case s.Code != "" && strings.Contains(s.Code, "confirm"):
+			sheet.Hanging(0, sheet.Warn(sheet.Alert+" "), sheet.Strong, text)
 		case s.Done:
 			sheet.Hanging(0, sheet.Good(sheet.Tick+" "), report.Uncoloured, text)
 		default:
@@ -186,14 +188,14 @@ func confirmations(in io.Reader) <-chan struct{} {
 	if !ok || !report.IsTerminal(f) {
 		return nil
 	}
-	typed := make(chan struct{})
+	typed := make(chan struct{}, 1)
 	go func() {
 		lines := bufio.NewScanner(f)
 		for lines.Scan() {
 			if strings.EqualFold(strings.TrimSpace(lines.Text()), "confirm") {
 				select {
 				case typed <- struct{}{}:
-				default: // before there is anything to confirm it says nothing
+				default: // once is enough
 				}
 			}
 		}

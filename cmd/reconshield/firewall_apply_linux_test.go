@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // stand is a network namespace of its own with rules that are loaded, and files
@@ -150,6 +152,50 @@ func (s *stand) begin(cmd *exec.Cmd) {
 	s.eventually("the rules were not loaded", func() bool { return strings.Contains(s.rules(), "table inet new") })
 }
 
+// onTerminal starts a command as the leader of a session on a terminal of its
+// own, and gives the other end.
+func (s *stand) onTerminal(cmd *exec.Cmd) *os.File {
+	s.t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = master.Close() })
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer slave.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return master
+}
+
+// shown reads from a terminal until it shows a text.
+func (s *stand) shown(master *os.File, want string) {
+	s.t.Helper()
+	var all []byte
+	buffer := make([]byte, 4096)
+	for !strings.Contains(string(all), want) {
+		n, err := master.Read(buffer)
+		all = append(all, buffer[:n]...)
+		if err != nil {
+			s.t.Fatalf("%q is missing (%v) in\n%s", want, err, all)
+		}
+	}
+}
+
 func (s *stand) unchanged(before string) {
 	s.t.Helper()
 	if after := s.rules(); after != before {
@@ -180,6 +226,28 @@ func TestFirewallApply(t *testing.T) {
 			if !strings.Contains(s.rules(), "table inet new") || s.rules() == before {
 				s.t.Error("the new rules did not stay")
 			}
+		}},
+		{"confirmed at the terminal", func(s *stand, before string) {
+			cmd := s.apply("new.nft", "--no-rehearse", "--confirm-within", "60s")
+			master := s.onTerminal(cmd)
+			s.shown(master, "reconshield firewall confirm")
+			if _, err := master.WriteString("confirm\n"); err != nil {
+				s.t.Fatal(err)
+			}
+			s.shown(master, "the rules stay")
+			if err := cmd.Wait(); err != nil || s.rules() == before {
+				s.t.Errorf("%v, and the rules are\n%s", err, s.rules())
+			}
+		}},
+		{"the terminal closes", func(s *stand, before string) {
+			cmd := s.apply("new.nft", "--no-rehearse", "--confirm-within", "1s")
+			master := s.onTerminal(cmd)
+			s.shown(master, "reconshield firewall confirm")
+			if err := master.Close(); err != nil {
+				s.t.Fatal(err)
+			}
+			_ = cmd.Wait()
+			s.eventually("the rules were not taken back", func() bool { return s.rules() == before })
 		}},
 		{"killed", func(s *stand, before string) {
 			cmd := s.apply("new.nft", "--no-rehearse", "--confirm-within", "1s")

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"reconshield/internal/app"
+	"reconshield/internal/report"
 	"reconshield/internal/report/rehearsal"
 )
 
@@ -48,6 +50,7 @@ reconshield firewall rehearse rules.nft --policy policy.yaml --ports 1-1024 --fo
 	o, flags := &f.app, cmd.Flags()
 	flags.StringVar(&o.Policy, "policy", "", "compare with the exposure policy in `FILE`")
 	flags.StringVar(&o.Host, "host", "", "the `ASSET` of the policy that the ruleset is for (default its only one, or its gateway)")
+	flags.StringSliceVar(&o.Assets, "asset", nil, "only try packets to these `ASSETS` (default the host and, of a gateway, all behind it)")
 	flags.StringVar(&o.Ports, "ports", "", "also try these `PORTS`, such as 1-1024 or U:5353,T:8080")
 	flags.DurationVar(&o.Timeout, "timeout", app.DefaultRehearsal, "give up after this `TIME`")
 	flags.BoolVar(&o.NoScan, "no-scan", false, "single packets and conversations only, no scan from the zones")
@@ -82,7 +85,8 @@ func runFirewallRehearse(cmd *cobra.Command, f firewallRehearseFlags) error {
 	f.app.At, f.app.Stdin = day, cmd.InOrStdin()
 	sheet := comparisonSheet{format: f.format, output: f.output, color: f.color, verbose: f.verbose}
 	return sheet.write(cmd, func() (*rehearsal.Document, error) {
-		progress := progressOn(cmd.ErrOrStderr(), false)
+		screen, ok := cmd.ErrOrStderr().(*os.File)
+		progress := progressOn(cmd.ErrOrStderr(), !ok || !report.IsTerminal(screen)) // it takes a second or two
 		defer progress.Close()
 		progress.Stage("rehearsing", 0)
 		return app.RehearseFirewall(cmd.Context(), f.app)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -108,5 +109,43 @@ func write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Clean(name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestFirewallVerifyBetween scans a host whose rules let something through that
+// does not answer, since other rules are loaded.
+func TestFirewallVerifyBetween(t *testing.T) {
+	program := built(t)
+	near, far := newStand(t, program), newStand(t, program)
+	near.output("ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0", "netns", strconv.Itoa(far.holder.Process.Pid))
+	near.output("ip", "address", "add", "192.0.2.1/24", "dev", "near0")
+	near.output("ip", "link", "set", "near0", "up")
+	far.output("ip", "address", "add", "192.0.2.53/24", "dev", "far0")
+	far.output("ip", "link", "set", "far0", "up")
+	far.output("nft", "-f", "deaf.nft")
+	for _, c := range []struct {
+		mode string
+		args []string
+	}{{"raw", nil}, {"connect", nil}, {"raw", []string{"--audit", "new.nft"}}} {
+		cmd := near.inside(append([]string{program, "firewall", "verify", "--policy", "policy.yaml", "--zone", "wan", "--format", "json", "--mode", c.mode}, c.args...)...)
+		out, _ := cmd.Output()
+		valid(t, scanSchema(t, "rehearsal"), string(out), "verification")
+		doc := readRehearsal(t, out)
+		seen := map[string]rehearsal.Result{}
+		for _, r := range doc.Results {
+			seen[r.PortText()] = r
+		}
+		if r := seen["tcp/53"]; r.State != rehearsal.Starved || r.Source.String() != "192.0.2.1" || strings.Contains(r.Remark, "something else stands in between") != (c.args != nil) {
+			t.Errorf("%s: allowed and dropped: %+v", c.mode, r)
+		}
+		if r := seen["udp/53"]; r.State != rehearsal.Silent {
+			t.Errorf("%s: allowed and dropped: %+v", c.mode, r)
+		}
+		if r := seen["tcp/22"]; r.State != rehearsal.Closed {
+			t.Errorf("%s: denied and dropped: %+v", c.mode, r)
+		}
+		if got := cmd.ProcessState.ExitCode(); got != exitFindings {
+			t.Errorf("%s: exit code %d", c.mode, got)
+		}
 	}
 }

@@ -16,7 +16,7 @@ func scanSchema(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	for _, part := range []string{"scan", "scan-line", "scan-progress", "port"} {
+	for _, part := range []string{"scan", "scan-line", "scan-progress", "port", "rehearsal"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "docs", "schema", part+".schema.json"))
 		if err != nil {
 			t.Fatal(err)

@@ -13,9 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"reconshield/internal/exposure"
-	"reconshield/internal/firewall/analyze"
-	"reconshield/internal/firewall/dialect"
 	"reconshield/internal/guard"
 	"reconshield/internal/policy"
 	"reconshield/internal/rehearse"
@@ -188,100 +185,36 @@ func (a *applying) stateFlag() string {
 func (a *applying) save(ctx context.Context) error {
 	for _, f := range a.files {
 		a.say(false, "saving the rules that are loaded now", f.tool.saveText())
-		out, err := guard.Run(ctx, f.tool.save)
-		if err != nil {
-			return &FailureError{Err: fmt.Errorf("the rules that are loaded now cannot be saved, so nothing was changed: %w", err)}
-		}
-		if f.saved, err = f.tool.restorable(out, f.Text); err != nil {
+		if err := f.save(ctx); err != nil {
 			return err
 		}
-		if _, err := guard.Run(ctx, f.tool.check(f.saved)); err != nil {
-			return &FailureError{Err: fmt.Errorf("the rules that are loaded now could not be restored as they are, so nothing was changed: %w", err)}
-		}
-		a.say(true, fmt.Sprintf("saved %d lines, which can be loaded again", bytes.Count(out, []byte("\n"))), "")
+		a.say(true, fmt.Sprintf("saved %d lines, which can be loaded again", bytes.Count(f.saved, []byte("\n"))), "")
 	}
 	return nil
 }
 
-// prove checks the new rules on top of those that are loaded, as they will be.
-func (a *applying) prove(ctx context.Context) (ApplyResult, error) {
-	var res ApplyResult
-	var texts []rehearse.Ruleset
-	for _, f := range a.files {
-		texts = append(texts, f.tool.before(f.saved)...)
-	}
-	for _, f := range a.files {
-		texts = append(texts, f.Ruleset)
-	}
-	if a.opts.NoRehearsal {
-		a.say(false, "loading it into a kernel of its own", "")
-		_, err := rehearse.Run(ctx, rehearse.Job{Rulesets: texts, Input: emptyPlan()})
-		if err != nil {
-			return res, (&rehearsed{}).failure(ctx, err)
-		}
-		a.say(true, "the syntax is right, and a kernel takes it; audit and rehearsal were left out", "")
-		return res, nil
-	}
-	if why, err := a.audit(); err != nil || why != "" {
-		res.Why = why
-		return res, err
-	}
-	a.say(false, "rehearsing it from every zone", "")
-	r := &rehearsed{opts: RehearseOptions{Host: a.opts.Host, At: a.opts.At}, policy: a.policy, texts: texts}
-	doc, err := r.run(ctx)
+func (f *applied) save(ctx context.Context) error {
+	out, err := guard.Run(ctx, f.tool.save)
 	if err != nil {
-		return res, err
+		return &FailureError{Err: fmt.Errorf("the rules that are loaded now cannot be saved, so nothing was changed: %w", err)}
 	}
-	res.Rehearsal = doc
-	if n := len(doc.Differences()); n > 0 {
-		res.Why = fmt.Sprintf("the rehearsal found %d differences from the policy; nothing was loaded", n)
-		return res, nil
+	if f.saved, err = f.tool.restorable(out, f.Text); err != nil {
+		return err
 	}
-	a.say(true, fmt.Sprintf("%d questions from every zone were answered as the policy says", len(doc.Results)), "")
-	return res, nil
-}
-
-// audit refuses rules that let in what the policy denies, also on ports that no
-// sample meets.
-func (a *applying) audit() (why string, err error) {
-	a.say(false, "auditing it against the policy", "")
-	var sources []dialect.Source
-	for _, f := range a.files {
-		sources = append(sources, dialect.Source{Name: f.File, Text: f.Text})
+	if _, err := guard.Run(ctx, f.tool.check(f.saved)); err != nil {
+		return &FailureError{Err: fmt.Errorf("the rules that are loaded now could not be restored as they are, so nothing was changed: %w", err)}
 	}
-	rules, err := dialect.Load(sources, dialect.Options{})
-	if err != nil {
-		return "", err
-	}
-	host, err := ownAsset(a.policy, a.opts.Host)
-	if err != nil {
-		return "", err
-	}
-	audit, err := analyze.Run(rules, analyze.Options{Policy: a.policy, At: a.opts.At, Host: host.Name})
-	if err != nil {
-		return "", err
-	}
-	undecided := 0
-	for _, f := range audit.Findings {
-		switch {
-		case f.ID == analyze.MaybeExposed:
-			undecided++
-		case f.Severity.Rank() >= exposure.HighSev.Rank():
-			return fmt.Sprintf("the audit says: %s; nothing was loaded (reconshield firewall audit tells more)", f.Summary), nil
-		}
-	}
-	text := "the audit found nothing that the policy denies"
-	if undecided > 0 {
-		text = fmt.Sprintf("the audit could not decide %d answers (reconshield firewall audit tells them); the rehearsal tries them", undecided)
-	}
-	a.say(true, text, "")
-	return "", nil
+	return nil
 }
 
 // change loads the rules under guard and waits for the outcome.
 func (a *applying) change(ctx context.Context, res ApplyResult) (ApplyResult, error) {
 	c := guard.Change{Within: a.opts.ConfirmWithin, Made: "reconshield firewall apply " + strings.Join(a.opts.Files, " ")}
 	for _, f := range a.files {
+		// The rehearsal took its time, and other programs change rules as well.
+		if err := f.save(ctx); err != nil {
+			return res, err
+		}
 		c.Restore = append(c.Restore, f.tool.restore(f.saved))
 	}
 	g, err := guard.Arm(a.opts.StateDir, c)
@@ -303,6 +236,10 @@ func (a *applying) change(ctx context.Context, res ApplyResult) (ApplyResult, er
 		return a.takeBack(g, res, err.Error())
 	}
 	a.say(true, "loaded; this machine still reaches itself", "")
+	select {
+	case <-a.opts.Confirmed: // before there was anything to confirm
+	default:
+	}
 	a.say(false, fmt.Sprintf("open a NEW session to this machine and confirm within %s there; otherwise everything is taken back", a.opts.ConfirmWithin),
 		"reconshield firewall confirm"+a.stateFlag())
 	return a.wait(ctx, g, res)

@@ -48,9 +48,12 @@ func toolFor(name string, text []byte) (firewallTool, error) {
 
 func (t firewallTool) isNFT() bool { return t.dialect == rehearse.NFT || t.dialect == rehearse.NFTJSON }
 
+// lockWait lets iptables wait for others at work on the rules, in seconds.
+const lockWait = "--wait=10"
+
 // load is one transaction; of iptables one for each table.
 func (t firewallTool) load(text []byte) guard.Step {
-	args := []string{}
+	args := []string{lockWait}
 	switch {
 	case t.dialect == rehearse.NFTJSON:
 		args = []string{"-j", "-f", "-"}
@@ -129,7 +132,7 @@ func (t firewallTool) restore(saved []byte) guard.Step {
 	if t.isNFT() {
 		return guard.Step{Path: t.restart, Args: []string{"-f", "-"}, Input: saved}
 	}
-	return guard.Step{Path: t.restart, Args: []string{"-c"}, Input: saved}
+	return guard.Step{Path: t.restart, Args: []string{lockWait, "-c"}, Input: saved}
 }
 
 // check tries the restoring without doing it.
@@ -138,7 +141,7 @@ func (t firewallTool) check(saved []byte) guard.Step {
 	if t.isNFT() {
 		s.Args = []string{"-c", "-f", "-"}
 	} else {
-		s.Args = []string{"-c", "--test"}
+		s.Args = []string{lockWait, "-c", "--test"}
 	}
 	return s
 }

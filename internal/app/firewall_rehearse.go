@@ -25,6 +25,7 @@ type RehearseOptions struct {
 	Rulesets []string // files of one host, of nft, iptables-save, ip6tables-save or ipset; "-" is Stdin
 	Policy   string   // its file; "-" is Stdin
 	Host     string   // the asset that the rules are for; empty: found out
+	Assets   []string // only packets to these; empty: the host and, of a gateway, what is behind it
 	Ports    string   // further ports to ask, a port expression
 	Timeout  time.Duration
 	At       time.Time
@@ -68,6 +69,9 @@ func RehearseFirewall(ctx context.Context, o RehearseOptions) (*rehearsal.Docume
 		if err != nil {
 			return nil, err
 		}
+		if len(bytes.TrimSpace(text)) == 0 {
+			return nil, fmt.Errorf("%s: is empty; rules for nft, iptables-restore or ip6tables-restore are expected", shownName(name))
+		}
 		texts = append(texts, rehearse.Ruleset{File: shownName(name), Text: text})
 	}
 	r := &rehearsed{opts: o, policy: p, texts: texts}
@@ -81,10 +85,18 @@ func (r *rehearsed) run(ctx context.Context) (*rehearsal.Document, error) {
 	if r.host, err = ownAsset(r.policy, r.opts.Host); err != nil {
 		return nil, err
 	}
+	for _, name := range r.opts.Assets {
+		if _, ok := r.policy.Asset(name); !ok {
+			return nil, fmt.Errorf("--asset %q: no asset of the policy; it has %s", cut(name), assetNames(r.policy))
+		}
+	}
 	if err := r.read(); err != nil {
 		return nil, err
 	}
 	r.build()
+	if len(r.targets()) == 0 {
+		return nil, fmt.Errorf("nothing to try: the rules of %s stand before no address that is asked for", r.host.Name)
+	}
 	if err := r.choosePorts(); err != nil {
 		return nil, err
 	}

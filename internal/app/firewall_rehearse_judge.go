@@ -154,7 +154,7 @@ func severityOf(p *policy.Policy, x *rehearsal.Result) exposure.Severity {
 		return exposure.LowSev
 	case rehearsal.Closed, rehearsal.Silent, rehearsal.Open, rehearsal.Unmeasured:
 	}
-	return exposure.NoSeverity
+	return ""
 }
 
 // oddities are where the engine and single packets disagree.

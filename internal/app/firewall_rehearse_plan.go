@@ -158,6 +158,7 @@ func (r *rehearsed) plan() *stagePlan {
 			})
 		}
 	}
+	r.unasked()
 	if len(p.Asked) == mostQuestions {
 		r.note("more than %d questions: not everything was asked; name fewer ports or assets", mostQuestions)
 	}
@@ -180,6 +181,37 @@ func (r *rehearsed) eachSource(to netip.Addr, do func(rehearse.Zone, netip.Addr)
 			}
 		}
 	}
+}
+
+// unasked says which zones cannot ask for which addresses.
+func (r *rehearsed) unasked() {
+	for _, z := range r.scene.Zones {
+		var near, other []string
+		for _, to := range r.targets() {
+			fits := slices.ContainsFunc(z.Sources, func(a netip.Addr) bool { return a.Is4() == to.addr.Is4() })
+			switch {
+			case !r.scene.Passes(z.Name, to.addr):
+				near = append(near, to.addr.String())
+			case !fits:
+				other = append(other, to.addr.String())
+			}
+		}
+		if len(near) > 0 {
+			r.note("zone %s was not tried to %s: both are behind the same interface, so packets do not pass this host", z.Name, few(near))
+		}
+		if len(other) > 0 {
+			r.note("zone %s was not tried to %s: it has no network of that IP version", z.Name, few(other))
+		}
+	}
+}
+
+// few names some of many.
+func few(names []string) string {
+	const most = 6
+	if len(names) > most+1 {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 // scans are one for each source, of every address that it can ask.
@@ -209,7 +241,8 @@ func (r *rehearsed) targets() []target {
 	var out []target
 	for i := range r.policy.Assets {
 		a := &r.policy.Assets[i]
-		if a.Name != r.host.Name && !r.host.Gateway {
+		wanted := len(r.opts.Assets) == 0 || slices.Contains(r.opts.Assets, a.Name)
+		if !wanted || a.Name != r.host.Name && !r.host.Gateway {
 			continue
 		}
 		for _, addr := range a.Addresses {

@@ -17,6 +17,7 @@ import (
 	"reconshield/internal/policy"
 	"reconshield/internal/report/portlist"
 	"reconshield/internal/report/rehearsal"
+	"reconshield/internal/scan"
 )
 
 // VerifyOptions say what is verified from here.
@@ -167,7 +168,7 @@ func (v *verifying) auditRules(ctx context.Context) error {
 
 // scan asks every port of every address once.
 func (v *verifying) scan(ctx context.Context, targets []target) (map[exposure.Target]exposure.Observation, error) {
-	o := ScanOptions{Ports: v.ports.String(), Show: "all", Retries: -1, Prove: true, Mode: v.verify.Mode, Vantage: v.zone.Name}
+	o := ScanOptions{Ports: v.ports.String(), Show: "all", Retries: -1, Mode: v.verify.Mode, Vantage: v.zone.Name}
 	for _, t := range targets {
 		if sourceFor(t.addr) == t.addr {
 			v.note("%s is this machine's own address: packets to it pass no firewall, so it was not measured; verify from another machine", t.addr)
@@ -184,13 +185,26 @@ func (v *verifying) scan(ctx context.Context, targets []target) (map[exposure.Ta
 		return nil, err
 	}
 	defer s.Close() //nolint:errcheck // nothing was written
-	sum, err := s.Run(ctx, func(x exposure.Observation) {
-		seen[exposure.Target{Addr: x.Addr, Transport: x.Transport, Port: x.Port}] = x
-	}, v.verify.Progress)
-	if err != nil {
-		return nil, err
+	if err := s.resolve(ctx); err != nil {
+		return nil, &FailureError{Err: err}
 	}
-	v.notes = append(v.notes, sum.Notes...)
+	// Whether a silent port is closed takes a host that limits its refusals
+	// long to tell, and is no question of the policy.
+	const patience = 10 * time.Second
+	survey := s.survey()
+	survey.Addresses, survey.Patience = s.scope, patience
+	survey.Progress = func(p scan.Progress) {
+		if v.verify.Progress != nil {
+			v.verify.Progress(progressState("ports", p))
+		}
+	}
+	sum, err := scan.Sweep(ctx, s.wire, survey, func(x exposure.Observation) {
+		seen[exposure.Target{Addr: x.Addr, Transport: x.Transport, Port: x.Port}] = x
+	})
+	if err != nil {
+		return nil, &FailureError{Err: err}
+	}
+	v.notes = slices.Concat(v.notes, s.notes, sum.Notes)
 	return seen, nil
 }
 
@@ -198,6 +212,7 @@ func (v *verifying) scan(ctx context.Context, targets []target) (map[exposure.Ta
 func (v *verifying) compare(targets []target, seen map[exposure.Target]exposure.Observation) *rehearsal.Document {
 	doc := &rehearsal.Document{
 		Schema: rehearsal.SchemaVersion, Kind: rehearsal.Verification, Files: v.verify.Rulesets, Policy: v.policy.File, Zone: v.zone.Name,
+		Results: []rehearsal.Result{},
 	}
 	between := 0
 	for _, t := range targets {
@@ -225,7 +240,7 @@ func (v *verifying) compare(targets []target, seen map[exposure.Target]exposure.
 		}
 	}
 	if between > 0 {
-		v.note("%d ports that the ruleset lets through did not answer: something else stands in between, or nobody listens", between)
+		v.note("the ruleset lets through what did not answer (ports of addresses: %d): something else stands in between, or nobody listens", between)
 	}
 	sortResults(doc.Results, v.policy)
 	slices.Sort(v.notes)

@@ -39,21 +39,25 @@ func shownName(path string) string {
 // one line that names the file.
 func readBounded(path string, stdin io.Reader, most int64) ([]byte, error) {
 	in := stdin
+	var text bytes.Buffer
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
 			return nil, unreadable(path, err)
 		}
 		defer func() { _ = file.Close() }() // it was only read
-		if info, err := file.Stat(); err == nil && info.IsDir() {
+		info, err := file.Stat()
+		if err == nil && info.IsDir() {
 			return nil, fmt.Errorf("%s: is a directory; name a file", path)
+		}
+		if err == nil && info.Mode().IsRegular() { // else reading doubles what it needs
+			text.Grow(int(min(info.Size(), most)) + bytes.MinRead)
 		}
 		in = file
 	}
 	if in == nil {
 		return nil, errors.New("standard input: there is none")
 	}
-	var text bytes.Buffer
 	n, err := io.Copy(&text, io.LimitReader(in, most+1))
 	switch {
 	case err != nil:
