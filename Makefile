@@ -46,6 +46,10 @@ bench-assess: ## time whole assessments: one server, 256 addresses, a /16
 bench-scan: ## compare the scan engine with masscan, zmap and nmap (BENCH_QUICK=1: two minutes)
 	scripts/bench-scan.sh
 
+.PHONY: bench-audit
+bench-audit: ## time audits of 1,000 to 1,000,000 rules, and a rehearsal, as whole processes
+	$(GO) test -run '^$$' -bench 'FirewallAudit|FirewallRehearse' -benchtime 3x -timeout 1h ./cmd/reconshield
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s)
 	scripts/fuzz.sh

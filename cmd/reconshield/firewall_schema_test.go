@@ -2,34 +2,17 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"reconshield/internal/firewall/recommend"
 )
 
 // What an audit of any ruleset writes for machines is what the published schema
 // says, and every form can be written.
 func TestAuditOutputIsValid(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "schema", "audit.schema.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource("urn:reconshield:schema:audit:1", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := c.Compile("urn:reconshield:schema:audit:1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := publishedSchema(t, "audit")
 	files := rulesets(t)
 	for i, file := range files {
 		args := []string{"firewall", "audit", file, "--local", "--zone", "wan=eth0", "--zone", "lan=eth1=10.0.0.0/16", "--diff", files[(i+1)%len(files)]}
@@ -48,6 +31,29 @@ func TestAuditOutputIsValid(t *testing.T) {
 			if got := run(t.Context(), append(args, "--format", format), strings.NewReader(""), &out, &errs); got != code || out.Len() == 0 {
 				t.Errorf("%s as %s: exit code %d, not %d: %s", file, format, got, code, &errs)
 			}
+		}
+	}
+}
+
+// What is recommended in any format is what the published schema says. Formats
+// that cannot say what the role needs refuse.
+func TestRecommendationIsValid(t *testing.T) {
+	schema := publishedSchema(t, "recommendation")
+	for _, place := range []string{"host", "gateway"} {
+		written := 0
+		for _, f := range recommend.Formats() {
+			var out, errs bytes.Buffer
+			args := []string{"firewall", "recommend", "--policy", "testdata/schema-policy.yaml", "--asset", "ns1", "--place", place, "--for", f.Name, "--format", "json"}
+			switch code := run(t.Context(), args, strings.NewReader(""), &out, &errs); {
+			case code == exitClean:
+				written++
+				valid(t, schema, out.String(), f.Name)
+			case code != exitUsage || !strings.Contains(errs.String(), " cannot express ") || strings.Count(errs.String(), "\n") != 1:
+				t.Errorf("%s on %s: exit code %d: %s", f.Name, place, code, &errs)
+			}
+		}
+		if written < 15 {
+			t.Errorf("%s: only %d formats were written", place, written)
 		}
 	}
 }

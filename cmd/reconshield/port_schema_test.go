@@ -9,7 +9,7 @@ import (
 
 // What the command writes of each port is what the published schema says.
 func TestPortSchema(t *testing.T) {
-	schema := scanSchema(t, "port")
+	schema := publishedSchema(t, "port")
 	for _, ports := range []string{"0-1100", "3380-3390", "31800-31810", "50000-50010", "65530-65535", "53/udp", "22/tcp"} {
 		var out, errs bytes.Buffer
 		if code := run(context.Background(), []string{"port", ports, "--format", "jsonl"}, strings.NewReader(""), &out, &errs); code != exitClean {

@@ -11,12 +11,12 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// scanSchema compiles one of the published schemas.
-func scanSchema(t *testing.T, name string) *jsonschema.Schema {
+// publishedSchema compiles one of the published schemas.
+func publishedSchema(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	for _, part := range []string{"scan", "scan-line", "scan-progress", "port", "rehearsal"} {
+	for _, part := range []string{"scan", "scan-line", "scan-progress", "port", "audit", "recommendation", "rehearsal"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "docs", "schema", part+".schema.json"))
 		if err != nil {
 			t.Fatal(err)
@@ -75,7 +75,7 @@ func greeting(t *testing.T, text string) (port string) {
 
 // What the command writes for machines is what the published schemas say.
 func TestScanOutputIsValid(t *testing.T) {
-	line, whole, progress := scanSchema(t, "scan-line"), scanSchema(t, "scan"), scanSchema(t, "scan-progress")
+	line, whole, progress := publishedSchema(t, "scan-line"), publishedSchema(t, "scan"), publishedSchema(t, "scan-progress")
 	ports := "T:1-20," + greeting(t, "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n") + "," + greeting(t, "") + ",U:53"
 	for _, args := range [][]string{
 		{"--show", "all", "--service", "--vantage", "here", "--mode", "connect"},

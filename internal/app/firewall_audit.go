@@ -39,8 +39,7 @@ const maxRuleset = 128 << 20
 const LocalHost = "host"
 
 // AuditFirewall reads rulesets and answers what they let in. Its errors are the
-// user's to mend: policy.Errors, or one line. When ctx ends, so does it, between
-// two steps.
+// user's to mend: policy.Errors, or one line. When ctx ends, so does it.
 func AuditFirewall(ctx context.Context, o AuditOptions) (*ruleset.Document, error) {
 	if err := oneStdin(o); err != nil {
 		return nil, err
@@ -62,12 +61,19 @@ func AuditFirewall(ctx context.Context, o AuditOptions) (*ruleset.Document, erro
 			return nil, fmt.Errorf("--%w", err)
 		}
 	}
-	out := &ruleset.Document{Assets: askedAssets(p, opt.Query)}
-	if len(out.Assets) == 0 {
+	if len(p.Assets) == 0 {
 		return nil, fmt.Errorf("%s: the policy has no assets, so there is nothing to ask about; declare them, or take --local", shownName(o.Policy))
 	}
-	if out.Audit, err = audit(ctx, rules, opt); err != nil || o.Before == nil {
-		return out, err
+	after, err := audit(ctx, rules, opt)
+	if err != nil {
+		return nil, err
+	}
+	out := &ruleset.Document{Audit: after, Assets: after.Asked}
+	if o.Local && len(o.Zones) == 0 {
+		out.Assumed = append(out.Assumed, "no interface is known to be on the side of wan, so rules that match interfaces stay undecided; name them: --zone wan=eth0")
+	}
+	if o.Before == nil {
+		return out, nil
 	}
 	rules, err = loadRuleset(ctx, o.Before, o)
 	if err != nil {
@@ -81,28 +87,12 @@ func AuditFirewall(ctx context.Context, o AuditOptions) (*ruleset.Document, erro
 	return out, nil
 }
 
-func askedAssets(p *policy.Policy, q analyze.Query) []string {
-	var out []string
-	for i := range p.Assets {
-		if name := p.Assets[i].Name; q.Asset == "" || q.Asset == name {
-			out = append(out, name)
-		}
-	}
-	return out
-}
-
 func audit(ctx context.Context, rules *firewall.Ruleset, opt analyze.Options) (*analyze.Audit, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, interrupted(err)
+	a, err := analyze.RunContext(ctx, rules, opt)
+	if ctx.Err() != nil {
+		return nil, interrupted(ctx.Err())
 	}
-	a, err := analyze.Run(rules, opt)
-	if err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, interrupted(err)
-	}
-	return a, nil
+	return a, err
 }
 
 func interrupted(err error) error {

@@ -110,10 +110,13 @@ func (j *judge) allowed(a *policy.Asset, via exposure.Transport, port uint16) (s
 }
 
 func (j *judge) finding(a *policy.Asset, p *exposure.PortState) exposure.Finding {
-	where := portName(p.Transport, p.Port)
+	where, role := portName(p.Transport, p.Port), policy.Host
+	if a != nil {
+		role = a.Role
+	}
 	f := exposure.Finding{
 		ID: PolicyCheck, Fingerprint: exposure.Fingerprint(PolicyCheck, p.Addr, p.Port, j.zone.Name),
-		Severity: j.severity(a, p), Title: fmt.Sprintf("%s is open to %s against the policy", where, j.zone.Name), Subject: j.zone.Name,
+		Severity: role.Exposure(policy.Ports{Transport: p.Transport.Base(), First: p.Port, Last: p.Port}, len(j.zone.Networks) == 0), Title: fmt.Sprintf("%s is open to %s against the policy", where, j.zone.Name), Subject: j.zone.Name,
 		Why:        "Whatever the policy does not allow should not be reachable: nobody has said that it is needed, and nobody watches over it.",
 		Confidence: exposure.High, Address: p.Addr, Port: p.Port, Transports: []exposure.Transport{p.Transport},
 		Evidence: []exposure.Evidence{{Transport: p.Transport, Query: fmt.Sprintf("port %d", p.Port), Response: fmt.Sprintf("%s (%s)", p.State, p.Reason)}},
@@ -135,24 +138,6 @@ func (j *judge) finding(a *policy.Asset, p *exposure.PortState) exposure.Finding
 	f.References = []exposure.Reference{{Title: "policy " + d.Rule.At.String()}}
 	f.Fix = []exposure.Fix{{Kind: "advice", For: "the policy", Text: fmt.Sprintf("Close it at the firewall and stop what needs not listen, or, if %s shall reach it, say so under expose of asset %s.", j.zone.Name, a.Name)}}
 	return f
-}
-
-// severity is by who can reach the port: anybody or a known network, and by
-// whether it administers the host.
-func (j *judge) severity(a *policy.Asset, p *exposure.PortState) exposure.Severity {
-	role := policy.Host
-	if a != nil {
-		role = a.Role
-	}
-	_, admin := role.Administration(policy.Ports{Transport: p.Transport.Base(), First: p.Port, Last: p.Port})
-	anybody := len(j.zone.Networks) == 0
-	switch {
-	case anybody && admin:
-		return exposure.Critical
-	case anybody || admin:
-		return exposure.HighSev
-	}
-	return exposure.MediumSev
 }
 
 func portName(t exposure.Transport, port uint16) string { return fmt.Sprintf("%d/%s", port, t.Base()) }
@@ -183,11 +168,16 @@ func (j *judge) remedy(a *exposure.Asset, owned *policy.Asset) {
 }
 
 // rules are the recommendation for the firewall that the policy names for the
-// asset, or for nftables. Where there is none, the general rules stay.
+// asset, for the one that it seems to have, or for nftables. Where there is none,
+// the general rules stay.
 func (j *judge) rules(a *exposure.Asset, owned *policy.Asset) []exposure.Fix {
-	name := owned.Firewall
+	name, taken := owned.Firewall, ""
 	if name == "" {
-		name = "nftables"
+		d, ok := detectFirewall(a)
+		if !ok {
+			d = detected{"nftables", "for want of a sign of another"}
+		}
+		name, taken = d.format, fmt.Sprintf(" Taken for its firewall %s; firewall: in the policy names another.", d.why)
 	}
 	c, title, err := j.render(owned.Name, name)
 	if err != nil {
@@ -204,7 +194,7 @@ func (j *judge) rules(a *exposure.Asset, owned *policy.Asset) []exposure.Fix {
 	for _, file := range c.Files {
 		out = append(out, exposure.Fix{
 			Kind: "firewall", For: title, Lines: file.Text,
-			Text: fmt.Sprintf("%s, all that the policy allows %s and nothing else; with the steps to load it by: reconshield firewall recommend --policy %s --asset %s --for %s.", file.Name, owned.Name, j.policy.File, owned.Name, name),
+			Text: fmt.Sprintf("%s, all that the policy allows %s and nothing else; with the steps to load it by: reconshield firewall recommend --policy %s --asset %s --for %s.%s", file.Name, owned.Name, j.policy.File, owned.Name, name, taken),
 		})
 	}
 	return out

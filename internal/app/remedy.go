@@ -21,7 +21,11 @@ func addFirewall(asset *exposure.Asset) {
 			}
 		}
 	}
-	rules := closures(asset, ports)
+	var rules []exposure.Fix
+	if len(ports) > 0 {
+		d, _ := detectFirewall(asset)
+		rules = append(d.advice(), closures(asset, ports)...)
+	}
 	for i := range asset.Findings {
 		f := &asset.Findings[i]
 		switch {

@@ -14,6 +14,8 @@ type alike struct {
 	patterns []string     // of interfaces, all that rules mention
 	mu       sync.Mutex
 	known    map[alikeKey][]Reach
+	oldest   []alikeKey // of known
+	kept     int        // answers in known
 }
 
 // alikeKey is a question as far as rules can tell.
@@ -94,8 +96,19 @@ func (a *alike) get(k alikeKey) ([]Reach, bool) {
 	return r, ok
 }
 
+// put remembers an answer, and forgets the oldest ones where they become many.
 func (a *alike) put(k alikeKey, r []Reach) {
+	const most = 50_000
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if _, ok := a.known[k]; ok {
+		return
+	}
 	a.known[k] = r
+	a.oldest, a.kept = append(a.oldest, k), a.kept+len(r)
+	for a.kept > most && len(a.oldest) > 1 {
+		a.kept -= len(a.known[a.oldest[0]])
+		delete(a.known, a.oldest[0])
+		a.oldest = a.oldest[1:]
+	}
 }

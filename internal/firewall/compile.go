@@ -167,14 +167,23 @@ func (x *spanIndex[T]) build() {
 	}
 }
 
+// meets reports whether any rule's spans meet r.
+func (x *spanIndex[T]) meets(r Span[T]) bool {
+	end, _ := slices.BinarySearchFunc(x.spans, r.Last, startsAfter)
+	return end > 0 && x.reach[end-1].Compare(r.First) >= 0
+}
+
+// startsAfter finds the first span that starts behind last.
+func startsAfter[T Point[T]](s indexed[T], last T) int {
+	if s.First.Compare(last) <= 0 {
+		return -1
+	}
+	return 1
+}
+
 // meeting appends the rules whose spans meet r, in no order, maybe repeated.
 func (x *spanIndex[T]) meeting(r Span[T], out []int32) []int32 {
-	end, _ := slices.BinarySearchFunc(x.spans, r.Last, func(s indexed[T], last T) int {
-		if s.First.Compare(last) <= 0 {
-			return -1
-		}
-		return 1
-	})
+	end, _ := slices.BinarySearchFunc(x.spans, r.Last, startsAfter)
 	for i := end - 1; i >= 0 && x.reach[i].Compare(r.First) >= 0; i-- {
 		if x.spans[i].Last.Compare(r.First) >= 0 {
 			out = append(out, x.spans[i].rule)

@@ -40,8 +40,8 @@ func NewEvaluator(r *Ruleset) *Evaluator {
 			e.hooks[c.Base.Hook] = append(e.hooks[c.Base.Hook], c)
 		}
 	}
-	for _, chains := range e.hooks {
-		slices.SortStableFunc(chains, func(a, b *Chain) int { return cmp.Compare(a.Base.Priority, b.Base.Priority) })
+	for hook, chains := range e.hooks {
+		e.hooks[hook] = inOrder(hook, chains)
 	}
 	e.routes = slices.Clone(r.Host.Routes)
 	slices.SortStableFunc(e.routes, func(a, b Route) int { return cmp.Compare(b.Prefix.Bits(), a.Prefix.Bits()) })
@@ -95,7 +95,7 @@ func (e *Evaluator) Ask(q Question) (answers []Reach, ok bool) {
 	key := e.alike.key(&h, &q)
 	whole, known := e.alike.get(key)
 	if !known {
-		p := &path{Evaluator: e, first: all.Spans()[0].First, cost: &budget{e.limit}, stages: map[stageKey]*stage{}}
+		p := &path{Evaluator: e, first: all.Spans()[0].First, cost: &budget{e.limit}, stages: map[stageKey]*stage{}, rests: map[restKey]*passed{}, pictures: map[picture]*summary{}, plain: map[fate]*summary{}, ended: map[endKey]*passed{}}
 		start := state{h: h, live: all}
 		p.hooks(start, e.route(&start))
 		if p.cost.left < 0 {
@@ -146,7 +146,7 @@ func (e *Evaluator) IsLocal(a netip.Addr) Tri {
 	if a.IsLoopback() || e.local.Contains(a) {
 		return Yes
 	}
-	if e.local.Empty() {
+	if e.local.Empty() || e.rules.Host.Partial && !e.rules.Host.Remote.Contains(a) {
 		return Maybe
 	}
 	return No

@@ -10,66 +10,98 @@ import (
 // leaf accepts, what must is that without what any leaf drops. Neighbouring
 // ports with the same answer are joined.
 func overlay(leaves []leaf, sources Addrs) []Reach {
-	var out []Reach
-	for _, band := range bands(leaves, func(l *leaf) Span[Number] { return l.sport }) {
-		for _, cell := range bands(band.leaves, func(l *leaf) Span[Number] { return l.dport }) {
-			out = append(out, settle(cell, band.span, sources))
-		}
+	all := make([]*leaf, len(leaves))
+	for i := range leaves {
+		all[i] = &leaves[i]
 	}
+	var out []Reach
+	settled := map[cell]Reach{}
+	bands(all, func(l *leaf) Span[Number] { return l.sport }, func(sports Span[Number], among []*leaf) {
+		bands(among, func(l *leaf) Span[Number] { return l.dport }, func(ports Span[Number], here []*leaf) {
+			r := settle(here, sources, settled)
+			r.Ports, r.SourcePorts = ports, sports
+			out = append(out, r)
+		})
+	})
 	slices.SortStableFunc(out, func(a, b Reach) int {
 		return cmp.Or(a.Ports.First.Compare(b.Ports.First), a.SourcePorts.First.Compare(b.SourcePorts.First))
 	})
 	return joinBands(out)
 }
 
-// band is a range of ports with the leaves that cover it.
-type band struct {
-	span   Span[Number]
-	leaves []leaf
-}
-
-// bands cuts along one kind of port.
-func bands(leaves []leaf, of func(*leaf) Span[Number]) []band {
+// bands cuts along one kind of port. It yields each range with the leaves that
+// cover it; the slice is only good until the next.
+func bands(leaves []*leaf, of func(*leaf) Span[Number], yield func(Span[Number], []*leaf)) {
+	if len(leaves) == 0 {
+		return
+	}
+	first := of(leaves[0])
+	if !slices.ContainsFunc(leaves, func(l *leaf) bool { return of(l) != first }) {
+		yield(first, leaves)
+		return
+	}
 	sorted := slices.Clone(leaves)
-	slices.SortFunc(sorted, func(a, b leaf) int { return of(&a).First.Compare(of(&b).First) })
-	var cuts []Number
-	for i := range sorted {
-		s := of(&sorted[i])
+	slices.SortFunc(sorted, func(a, b *leaf) int { return of(a).First.Compare(of(b).First) })
+	cuts := make([]Number, 0, 2*len(sorted))
+	for _, l := range sorted {
+		s := of(l)
 		cuts = append(cuts, s.First, s.Last+1)
 	}
 	slices.Sort(cuts)
 	cuts = slices.Compact(cuts)
-	var out []band
-	var active []leaf
+	var active []*leaf
 	next := 0
 	for i := 0; i+1 < len(cuts); i++ {
 		span := Span[Number]{cuts[i], cuts[i+1] - 1}
-		active = slices.DeleteFunc(active, func(l leaf) bool { return of(&l).Last < span.First })
-		for ; next < len(sorted) && of(&sorted[next]).First <= span.First; next++ {
+		active = slices.DeleteFunc(active, func(l *leaf) bool { return of(l).Last < span.First })
+		for ; next < len(sorted) && of(sorted[next]).First <= span.First; next++ {
 			active = append(active, sorted[next])
 		}
 		if len(active) > 0 {
-			out = append(out, band{span, slices.Clone(active)})
+			yield(span, active)
 		}
 	}
-	return out
 }
 
-func settle(cell band, sports Span[Number], sources Addrs) Reach {
-	var in []Span[netip.Addr]
-	for i := range cell.leaves {
-		in = append(in, cell.leaves[i].accepted.Spans()...)
+// cell is what few leaves say of the same ports. Most cells say what others do:
+// where no rule is about the ports.
+type cell [3]struct{ accepted, came, kept setID }
+
+// settle gives the answer of leaves over each other, without its ports.
+func settle(leaves []*leaf, sources Addrs, settled map[cell]Reach) Reach {
+	var c cell
+	small := len(leaves) <= len(c)
+	if small {
+		for i, l := range leaves {
+			c[i].accepted, c[i].came, c[i].kept = idOf(l.accepted), idOf(l.came), idOf(l.kept)
+		}
+		if r, ok := settled[c]; ok {
+			return r
+		}
 	}
-	may := NewSet(in...).Intersect(sources)
+	var may Addrs
+	if len(leaves) == 1 {
+		may = leaves[0].accepted
+	} else {
+		var in []Span[netip.Addr]
+		for _, l := range leaves {
+			in = append(in, l.accepted.Spans()...)
+		}
+		may = NewSet(in...)
+	}
+	may = may.Intersect(sources)
 	must := may
-	for i := range cell.leaves {
-		l := &cell.leaves[i]
+	for _, l := range leaves {
 		if must.Empty() {
 			break
 		}
 		must = must.Subtract(l.came.Intersect(must).Subtract(l.kept))
 	}
-	return Reach{Ports: cell.span, SourcePorts: sports, May: may, Must: must}
+	r := Reach{May: may, Must: must}
+	if small {
+		settled[c] = r
+	}
+	return r
 }
 
 // joinBands joins answers for neighbouring destination ports that say the same

@@ -19,13 +19,14 @@ const (
 	liveUntracked
 	dropped
 	lost // may end anywhere: a loop, or more NAT targets than there are bits
+	astray
 	firstNAT
 
 	accepted = acceptTracked | acceptUntracked
 	returned = returnTracked | returnUntracked
 	live     = liveTracked | liveUntracked
 	// maxNAT is the number of bits left for destinations of NAT.
-	maxNAT = 56
+	maxNAT = 55
 )
 
 // summary is the fate of every source in a chain: the fate of bounds[i] and of
@@ -45,6 +46,14 @@ type walk struct {
 	memo  map[*Chain]*summary
 	calm  map[*Chain]bool
 	cost  *budget
+	// canvas lends its memory to one chain after the other.
+	canvas *canvas
+	work   []stroke      // of the chains that are being painted, one behind the other
+	rest   *rest         // of a trace; nil otherwise
+	nats   []destination // meaning of the bits of fates from firstNAT on
+	// pictures are the large summaries of a question.
+	pictures map[picture]*summary
+	plain    map[fate]*summary // see everywhere
 	// marks of every chain, while a single packet is traced; nil otherwise.
 	marks map[*Chain][]mark
 }
@@ -86,7 +95,7 @@ func (w *walk) quiet(c *Chain, depth int) bool {
 		return q
 	}
 	v := w.views[c]
-	q := v.steady && !v.cyclic && depth <= deepest && len(v.ports.meeting(w.h.origDport, nil)) == 0
+	q := v.steady && !v.shifts && !v.cyclic && depth <= deepest && len(v.ports.meeting(w.h.origDport, nil)) == 0
 	for i := 0; q && i < len(v.targets); i++ {
 		q = w.quiet(v.targets[i], depth+1)
 	}
@@ -99,15 +108,24 @@ func (w *walk) resting(c *Chain, v *view, depth int) *summary {
 	v.once.Do(func() {
 		full := &walk{
 			stage: w.stage, h: w.h, first: w.first, all: AllOf(w.h.family), whole: true,
-			memo: map[*Chain]*summary{}, calm: w.calm, cost: w.cost,
+			memo: map[*Chain]*summary{}, calm: w.calm, cost: w.cost, canvas: w.canvas,
 		}
 		v.rest = full.paint(c, v, depth)
 	})
 	return v.rest
 }
 
+// everywhere is the summary of one fate for all, the same one within a
+// question.
 func (w *walk) everywhere(f fate) *summary {
-	return &summary{bounds: []netip.Addr{w.first}, fates: []fate{f}}
+	if s := w.plain[f]; s != nil {
+		return s
+	}
+	s := &summary{bounds: []netip.Addr{w.first}, fates: []fate{f}}
+	if w.plain != nil && f < firstNAT {
+		w.plain[f] = s
+	}
+	return s
 }
 
 // stroke is one rule ready to be painted.
@@ -122,9 +140,17 @@ type stroke struct {
 // surely decided is skipped from then on, so that every decided rule costs what
 // it decides.
 func (w *walk) paint(chain *Chain, v *view, depth int) *summary {
-	strokes := w.strokes(v, depth)
-	bounds := w.cutAddrs(strokes)
-	c := newCanvas(bounds, w.all)
+	before := len(w.work)
+	w.strokes(v, depth)
+	strokes := w.work[before:]
+	defer func() { w.work = w.work[:before] }()
+	key, large := w.picture(strokes)
+	if s := w.pictures[key]; large && s != nil {
+		return s
+	}
+	bounds := w.cutAddrs(w.canvas.bounds[:0], strokes)
+	c := w.canvas
+	c.clear(bounds, w.all)
 	if !w.cost.spend(len(bounds) + len(strokes)) {
 		return w.everywhere(lost)
 	}
@@ -136,7 +162,43 @@ func (w *walk) paint(chain *Chain, v *view, depth int) *summary {
 	for i, f := range c.fates {
 		c.fates[i] = leave(f)
 	}
-	return compact(bounds, c.fates)
+	s := w.compact(bounds, c.fates)
+	if large && w.pictures != nil {
+		w.pictures[key] = s
+	}
+	return s
+}
+
+// picture is all that a summary depends on. Many ports differ in which rule
+// lets everybody in, not in who comes through.
+type picture struct {
+	all     setID
+	strokes [8]struct {
+		kind      ActionKind
+		may, must setID
+		target    *summary
+	}
+}
+
+// picture gives the key of a summary that is worth keeping.
+func (w *walk) picture(strokes []stroke) (key picture, large bool) {
+	if w.marks != nil || len(w.nats) > 0 || len(strokes) > len(key.strokes) {
+		return key, false
+	}
+	key.all = idOf(w.all)
+	size := len(w.all.spans)
+	for i := range strokes {
+		s, k := &strokes[i], &key.strokes[i]
+		if kind := s.rule.rule.Action.Kind; kind == DNAT || kind == Redirect {
+			return key, false // what their bits mean is the walk's own
+		}
+		k.kind, k.may, k.must, k.target = s.rule.rule.Action.Kind, idOf(s.may), idOf(s.must), s.target
+		size += len(s.may.spans)
+		if s.target != nil {
+			size += len(s.target.bounds)
+		}
+	}
+	return key, size > few
 }
 
 // leave turns what is still in the chain at its end into what returns.
@@ -150,11 +212,15 @@ func leave(f fate) fate {
 	return f &^ live
 }
 
-func (w *walk) strokes(v *view, depth int) []stroke {
-	var out []stroke
-	for _, i := range v.about(v.ports.meeting(w.h.origDport, nil), w.all, w.whole) {
+// strokes appends the rules of a view to the work.
+func (w *walk) strokes(v *view, depth int) {
+	hits := v.ports.meeting(w.h.origDport, nil)
+	if w.rest != nil {
+		w.rest.seen, w.rest.porty = append(w.rest.seen, v), w.rest.porty || len(hits) > 0 || !v.steady
+	}
+	for _, i := range v.about(hits, w.all, w.whole) {
 		r := &v.rules[i]
-		if r.rule.Action.Kind == Continue {
+		if r.rule.Action.Kind == Continue && !r.rule.Action.Astray {
 			continue
 		}
 		may, must := r.sources(&w.h, w.all)
@@ -165,12 +231,11 @@ func (w *walk) strokes(v *view, depth int) []stroke {
 		if r.rule.Action.Kind == Jump || r.rule.Action.Kind == Goto {
 			s.target = w.summary(r.rule.Action.Target, depth+1)
 		}
-		out = append(out, s)
+		w.work = append(w.work, s)
 		if may.Equal(must) && w.ends(&s) && must.Equal(w.all) {
 			break // nothing gets past it
 		}
 	}
-	return out
 }
 
 // ends reports whether a rule keeps every packet that it matches.
@@ -184,8 +249,8 @@ func (w *walk) ends(s *stroke) bool {
 }
 
 // cutAddrs gives the starts of the intervals that no stroke divides.
-func (w *walk) cutAddrs(strokes []stroke) []netip.Addr {
-	bounds := []netip.Addr{w.first}
+func (w *walk) cutAddrs(bounds []netip.Addr, strokes []stroke) []netip.Addr {
+	bounds = append(bounds, w.first)
 	if !w.whole {
 		bounds = cutAt(bounds, w.all)
 	}
@@ -226,9 +291,12 @@ type canvas struct {
 	next   []int32 // union-find: next[i] is i, or nearer to the next undecided interval
 }
 
-// newCanvas puts everybody of all into the chain.
-func newCanvas(bounds []netip.Addr, all Addrs) *canvas {
-	c := &canvas{bounds: bounds, fates: make([]fate, len(bounds)), next: make([]int32, len(bounds)+1)}
+// clear puts everybody of all into the chain, anew.
+func (c *canvas) clear(bounds []netip.Addr, all Addrs) {
+	c.bounds = bounds
+	c.fates = slices.Grow(c.fates[:0], len(bounds))[:len(bounds)]
+	c.next = slices.Grow(c.next[:0], len(bounds)+1)[:len(bounds)+1]
+	clear(c.fates)
 	for i := range c.fates {
 		c.next[i] = int32(i + 1)
 	}
@@ -238,7 +306,6 @@ func newCanvas(bounds []netip.Addr, all Addrs) *canvas {
 			c.fates[i], c.next[i] = liveTracked, i
 		}
 	}
-	return c
 }
 
 // open is the first undecided interval from i on.
@@ -262,8 +329,11 @@ func (c *canvas) at(a netip.Addr) int32 {
 // apply paints one rule; false when the budget is spent.
 func (w *walk) apply(chain *Chain, c *canvas, s *stroke) bool {
 	kind, bit := s.rule.rule.Action.Kind, fate(0)
-	if kind == DNAT || kind == Redirect {
+	switch {
+	case kind == DNAT || kind == Redirect:
 		bit = w.natBit(s.rule.rule.Action)
+	case s.rule.rule.Action.Astray:
+		bit = astray
 	}
 	for _, r := range s.may.Spans() {
 		for i := c.open(c.at(r.First)); int(i) < len(c.bounds) && c.bounds[i].Compare(r.Last) <= 0; i = c.open(i + 1) {
@@ -314,7 +384,7 @@ func act(f fate, kind ActionKind, nat, target fate) fate {
 	case Notrack:
 		return liveUntracked
 	case Unknown:
-		return f&live | dropped | pair(acceptTracked, acceptUntracked)
+		return f&live | dropped | pair(acceptTracked, acceptUntracked) | nat
 	case Jump:
 		out := enter(target, tracked, untracked)
 		return out&^returned | liveAgain(out)
@@ -322,7 +392,7 @@ func act(f fate, kind ActionKind, nat, target fate) fate {
 		return enter(target, tracked, untracked)
 	case Continue:
 	}
-	return f & live
+	return f&live | nat
 }
 
 // enter is the fate in a chain of packets that come in tracked or not. Its
@@ -361,6 +431,10 @@ type destination struct {
 	self bool
 }
 
+// refused reports whether the kernel drops packets that come from outside and
+// were given the destination, unless it is told otherwise (route_localnet).
+func (d destination) refused() bool { return d.to.First.IsLoopback() || d.to.Last.IsLoopback() }
+
 // natBit gives the bit of a destination, the same for the same one.
 func (w *walk) natBit(a Action) fate {
 	to := destination{to: a.To, self: a.Kind == Redirect}
@@ -388,10 +462,19 @@ func (s *summary) of(a netip.Addr) fate {
 }
 
 // compact joins neighbours of the same fate.
-func compact(bounds []netip.Addr, fates []fate) *summary {
-	s := &summary{}
+func (w *walk) compact(bounds []netip.Addr, fates []fate) *summary {
+	n := 0
 	for i, f := range fates {
-		if last := len(s.fates) - 1; last < 0 || s.fates[last] != f {
+		if i == 0 || fates[i-1] != f {
+			n++
+		}
+	}
+	if n == 1 {
+		return w.everywhere(fates[0])
+	}
+	s := &summary{make([]netip.Addr, 0, n), make([]fate, 0, n)}
+	for i, f := range fates {
+		if i == 0 || fates[i-1] != f {
 			s.bounds, s.fates = append(s.bounds, bounds[i]), append(s.fates, f)
 		}
 	}

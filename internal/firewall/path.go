@@ -12,7 +12,16 @@ type path struct {
 	cost   *budget
 	leaves []leaf
 	stages map[stageKey]*stage
-	record *[]Hop // of a trace; nil otherwise
+	rests  map[restKey]*passed
+	// pictures and ended remember large work that many ports have in common.
+	pictures map[picture]*summary
+	plain    map[fate]*summary
+	ended    map[endKey]*passed
+	canvas   canvas // kept for the next chain
+	walk     walk   // likewise
+	sorted   ends   // likewise
+	record   *[]Hop // of a trace; nil otherwise
+	rest     *rest  // of a trace; nil otherwise
 }
 
 // leaf is an end that packets of a box may have: they are accepted or, of
@@ -54,7 +63,7 @@ func (e *Evaluator) route(s *state) []step {
 		if c.Base.Interfaces != nil && s.h.in.matches(c.Base.Interfaces) == No {
 			continue
 		}
-		if c.Base.Hook == Always || c.Base.Hook == Ingress || c.Base.Priority < ConntrackPriority {
+		if c.Base.Hook == Always || c.Base.Hook == Ingress || c.Base.Priority <= ConntrackPriority {
 			untracked = append(untracked, c)
 		} else {
 			tracked = append(tracked, c)
@@ -129,11 +138,65 @@ func (s *state) translatable() bool {
 	return s.h.tracked && s.h.state == StateNew && !s.h.settled
 }
 
+// passed is what one base chain makes of packets.
+type passed struct {
+	kept, tracked, untracked Addrs // kept: not dropped for sure
+	astray                   Addrs // may get through whatever follows
+	nat                      []Addrs
+	to                       []destination // of nat
+}
+
+// restKey names packets under ports that no rule of a stage is about.
+type restKey struct {
+	st    *stage
+	live  setID
+	maybe bool
+}
+
 // pass takes the packets of one box through one base chain.
 func (p *path) pass(st *stage, s state, rest []*Chain, steps []step) {
 	base := rest[0].Base
 	maybe := base.Interfaces != nil && s.h.in.matches(base.Interfaces) == Maybe
-	w := &walk{stage: st, h: s.h, first: p.first, all: s.live, memo: map[*Chain]*summary{}, calm: map[*Chain]bool{}, cost: p.cost}
+	var out *passed
+	if p.record == nil && st.resting(s.h.origDport) {
+		key := restKey{st, idOf(s.live), maybe}
+		if out = p.rests[key]; out == nil {
+			out = p.meet(st, &s, rest[0], maybe)
+			p.rests[key] = out
+		}
+	} else {
+		out = p.meet(st, &s, rest[0], maybe)
+	}
+	s.h.masked = s.h.masked || base.Kind == NAT && (base.Hook == Postrouting || base.Hook == Input) && st.masks()
+	if !out.kept.Equal(s.live) {
+		p.leaves = append(p.leaves, leaf{box: s.box(), came: s.live, kept: out.kept})
+	}
+	if !out.astray.Empty() {
+		p.leaves = append(p.leaves, leaf{box: s.box(), accepted: out.astray})
+	}
+	p.onward(s, out.tracked, rest, steps)
+	exempt := s
+	exempt.h.tracked, exempt.h.state = true, StateUntracked
+	if s.h.tracked {
+		exempt = s // exempting comes too late
+	}
+	p.onward(exempt, out.untracked, rest, steps)
+	for i, to := range out.nat {
+		if !to.Empty() {
+			if out.to[i].refused() {
+				p.leaves = append(p.leaves, leaf{box: s.box(), came: to})
+			}
+			translated := p.translate(s, out.to[i])
+			p.question(out.to[i], &translated.h)
+			p.onward(translated, to, rest, steps)
+		}
+	}
+}
+
+// meet evaluates a base chain for the packets of one box.
+func (p *path) meet(st *stage, s *state, c *Chain, maybe bool) *passed {
+	w := &p.walk
+	*w = walk{stage: st, h: s.h, first: p.first, all: s.live, memo: emptied(w.memo), calm: emptied(w.calm), cost: p.cost, canvas: &p.canvas, rest: p.rest, work: w.work[:0], pictures: p.pictures, plain: p.plain}
 	if p.record != nil {
 		w.marks = map[*Chain][]mark{}
 	} else if !maybe {
@@ -141,28 +204,41 @@ func (p *path) pass(st *stage, s state, rest []*Chain, steps []step) {
 	}
 	w.whole = w.all.Equal(AllOf(s.h.family))
 	if w.all.Empty() {
-		p.leaves = append(p.leaves, leaf{box: s.box(), came: s.live})
-		return
+		return &passed{}
 	}
-	sum := w.summary(rest[0], 0)
-	p.keep(w, rest[0], sum.of(w.all.Spans()[0].First))
-	out := p.ends(sum, w.all, base.Default, maybe)
-	s.h.masked = s.h.masked || base.Kind == NAT && base.Hook == Postrouting && st.masks()
-	if kept := NewSet(out.kept...); !kept.Equal(s.live) {
-		p.leaves = append(p.leaves, leaf{box: s.box(), came: s.live, kept: kept})
-	}
-	p.onward(s, NewSet(out.tracked...), rest, steps)
-	exempt := s
-	exempt.h.tracked, exempt.h.state = true, StateUntracked
-	if s.h.tracked {
-		exempt = s // exempting comes too late
-	}
-	p.onward(exempt, NewSet(out.untracked...), rest, steps)
-	for i, spans := range out.nat {
-		if len(spans) > 0 {
-			p.onward(p.translate(s, st.nats[i]), NewSet(spans...), rest, steps)
+	sum := w.summary(c, 0)
+	p.keep(w, c, sum.of(w.all.Spans()[0].First))
+	key := endKey{sum, idOf(w.all), idOf(s.live), c, maybe}
+	out := p.ended[key]
+	if out == nil {
+		out = p.ends(sum, w.all, c.Base.Default, maybe).sets(s.live)
+		out.to = w.nats
+		if p.ended != nil && len(sum.bounds) > few {
+			p.ended[key] = out
 		}
 	}
+	return out
+}
+
+// few is how many intervals are worked through faster than they are looked up.
+const few = 64
+
+// endKey is what becomes of packets that a chain summed up.
+type endKey struct {
+	sum       *summary
+	all, live setID
+	chain     *Chain
+	maybe     bool
+}
+
+// emptied gives an empty map, the same one where it is small.
+func emptied[V any](m map[*Chain]V) map[*Chain]V {
+	const small = 64
+	if m == nil || len(m) > small {
+		return map[*Chain]V{}
+	}
+	clear(m)
+	return m
 }
 
 func (p *path) onward(s state, through Addrs, rest []*Chain, steps []step) {
@@ -176,12 +252,30 @@ func (p *path) onward(s state, through Addrs, rest []*Chain, steps []step) {
 type ends struct {
 	tracked, untracked []Span[netip.Addr]
 	kept               []Span[netip.Addr]   // that are not dropped for sure
+	astray             []Span[netip.Addr]   // that may get through whatever follows
 	nat                [][]Span[netip.Addr] // by number of the bit
 }
 
+// sets gives what was sorted; what is all of live is live itself.
+func (e *ends) sets(live Addrs) *passed {
+	set := func(spans []Span[netip.Addr]) Addrs {
+		a := Addrs{merge(spans)} // they are in order
+		if a.Equal(live) {
+			return live
+		}
+		return Addrs{slices.Clone(a.spans)}
+	}
+	out := &passed{kept: set(e.kept), tracked: set(e.tracked), untracked: set(e.untracked), astray: set(e.astray)}
+	for _, spans := range e.nat {
+		out.nat = append(out.nat, set(spans))
+	}
+	return out
+}
+
 // ends cuts a summary to the sources that there are.
-func (p *path) ends(sum *summary, all Addrs, last Verdict, maybe bool) ends {
-	var out ends
+func (p *path) ends(sum *summary, all Addrs, last Verdict, maybe bool) *ends {
+	out := &p.sorted
+	out.tracked, out.untracked, out.kept, out.astray, out.nat = out.tracked[:0], out.untracked[:0], out.kept[:0], out.astray[:0], nil
 	for _, r := range all.Spans() {
 		i, found := slices.BinarySearchFunc(sum.bounds, r.First, netip.Addr.Compare)
 		if !found {
@@ -206,7 +300,10 @@ func (e *ends) add(r Span[netip.Addr], f fate, last Verdict, maybe bool) {
 		f &^= returned
 	}
 	if f&lost != 0 {
-		f |= dropped | acceptTracked
+		f |= dropped | acceptTracked | astray
+	}
+	if f&astray != 0 {
+		e.astray = append(e.astray, r)
 	}
 	if maybe {
 		f |= acceptTracked
@@ -234,6 +331,9 @@ func (e *ends) add(r Span[netip.Addr], f fate, last Verdict, maybe bool) {
 // translate gives packets their new destination.
 func (p *path) translate(s state, d destination) state {
 	s.h.settled = true
+	if p.rest != nil {
+		p.rest.porty = true
+	}
 	before := s.h
 	switch {
 	case d.self:
@@ -258,13 +358,13 @@ func (p *path) translate(s state, d destination) state {
 func changed(before, after *header) Tri {
 	ports := !after.mapped || after.dport == before.dport && after.dport.First == after.dport.Last
 	switch {
+	case after.mapped && (after.dport.Last < before.dport.First || before.dport.Last < after.dport.First):
+		return Yes
 	case !before.dstKnown || !after.dstKnown:
 		return Maybe
 	case before.dst == after.dst && before.dst.First == before.dst.Last && ports:
 		return No
 	case after.dst.Last.Less(before.dst.First) || before.dst.Last.Less(after.dst.First):
-		return Yes
-	case after.mapped && (after.dport.Last < before.dport.First || before.dport.Last < after.dport.First):
 		return Yes
 	}
 	return Maybe
@@ -274,7 +374,7 @@ func changed(before, after *header) Tri {
 // interface they came in on. It is known when the host has only one.
 func (p *path) ownAddress(f Family) (Span[netip.Addr], bool) {
 	own := p.local.Intersect(AllOf(f)).Spans()
-	if len(own) == 1 && own[0].First == own[0].Last {
+	if len(own) == 1 && own[0].First == own[0].Last && !p.rules.Host.Partial {
 		return own[0], true
 	}
 	return AllOf(f).Spans()[0], false

@@ -122,7 +122,15 @@ type DNSEgress struct {
 	Control   bool         // false: DNS leaves freely
 	Self      bool         // the asset is an approved resolver: its own queries go anywhere
 	Resolvers []netip.Addr // who everybody else may ask; those of the asset itself left out
-	Redirect  bool         // send other clients' port 53 to the first resolver of their family
+	// Peers are whom the asset alone may send DNS as well: its secondaries, for
+	// notifications (RFC 1996), and the primaries it transfers zones from.
+	Peers    []netip.Prefix
+	Redirect bool // send other clients' port 53 to the first resolver of their family
+}
+
+// PeersOf are the peers of one family, the fewest prefixes that make them up.
+func (e DNSEgress) PeersOf(f Family) []netip.Prefix {
+	return Prefixes(AddrsOf(e.Peers...).Intersect(AllOf(f)))
 }
 
 // RateLimit is a backstop: new conversations above it, counted a source, are

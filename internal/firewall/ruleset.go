@@ -32,8 +32,12 @@ type Unparsed struct {
 // HostFacts is what the files tell of the host itself, beside its rules. What
 // is not known is empty.
 type HostFacts struct {
-	Local  Addrs   // the host's own addresses
-	Routes []Route // longest prefix first
+	Local Addrs // the host's own addresses
+	// Partial says that the host may have more addresses than Local, though none
+	// of Remote, which are other hosts'.
+	Partial bool
+	Remote  Addrs
+	Routes  []Route // longest prefix first
 }
 
 // Route says through which interface addresses are reached.
@@ -187,6 +191,10 @@ type Action struct {
 	Target *Chain // of Jump and Goto
 	To     NATRange
 	Why    string // of Unknown: what makes it so, one line
+	// Astray is of Unknown and Continue: the packet, or a copy of it, may also go
+	// a way that no later rule sees, or that others see than those about its
+	// address and port: it is rewritten, or sent on from here.
+	Astray bool
 }
 
 // NATRange is where a NAT action sends packets: one of the addresses, one of

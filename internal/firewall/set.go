@@ -201,6 +201,9 @@ func (s Set[T]) Subtract(o Set[T]) Set[T] {
 	if s.Empty() || o.Empty() {
 		return s
 	}
+	if len(s.spans) == len(o.spans) && &s.spans[0] == &o.spans[0] {
+		return Set[T]{}
+	}
 	var out []Span[T]
 	j := o.from(s.spans[0].First)
 	for _, a := range s.spans {
@@ -228,7 +231,23 @@ func (s Set[T]) Subtract(o Set[T]) Set[T] {
 }
 
 // Equal reports whether both hold the same points.
-func (s Set[T]) Equal(o Set[T]) bool { return slices.Equal(s.spans, o.spans) }
+func (s Set[T]) Equal(o Set[T]) bool {
+	return len(s.spans) == len(o.spans) && (len(s.spans) == 0 || &s.spans[0] == &o.spans[0] || slices.Equal(s.spans, o.spans))
+}
+
+// setID tells sets apart by where they are kept: sets of one ID are equal; equal
+// sets may have different ones.
+type setID struct {
+	first *Span[netip.Addr]
+	n     int
+}
+
+func idOf(a Addrs) setID {
+	if len(a.spans) == 0 {
+		return setID{}
+	}
+	return setID{&a.spans[0], len(a.spans)}
+}
 
 func later[T Point[T]](a, b T) T {
 	if a.Compare(b) >= 0 {

@@ -16,12 +16,13 @@ type stage struct {
 	porty []*view  // those with rules about particular destination ports
 	dcuts []Number // see cuts
 	scuts []Number
-	cost  int           // of making it
-	nats  []destination // meaning of the bits of fates from firstNAT on
+	cost  int // of making it
 	// open are the sources that rules about no particular ports may let through;
 	// with wide set everybody.
 	open Addrs
 	wide bool
+	// steady says that no rule but those of porty looks at ports.
+	steady bool
 }
 
 // view is what is left of one chain.
@@ -37,6 +38,9 @@ type view struct {
 	steady bool
 	rest   *summary
 	once   sync.Once // of rest, where views are shared
+	// shifts says that rules of it change destinations: what their bits of fates
+	// mean is known to one walk alone.
+	shifts bool
 	// cyclic marks a chain that can reach itself; the kernel refuses those.
 	cyclic bool
 }
@@ -74,8 +78,9 @@ func (e *Evaluator) newStage(h header, base *Chain) *stage {
 	}
 	s.markCycles()
 	var open []Span[netip.Addr]
-	s.wide = base.Base.Default == AcceptVerdict
+	s.wide, s.steady = base.Base.Default == AcceptVerdict, true
 	for c, v := range s.views {
+		s.steady = s.steady && v.steady
 		if p := e.programs[c]; p == nil || !p.plain {
 			s.cost += len(v.rules)
 		}
@@ -92,16 +97,21 @@ func (e *Evaluator) newStage(h header, base *Chain) *stage {
 	return s
 }
 
+// resting reports whether no rule of the stage is about the ports, so that it
+// does the same under all such ports.
+func (s *stage) resting(dports Span[Number]) bool {
+	return s.steady && !slices.ContainsFunc(s.porty, func(v *view) bool { return v.ports.meets(dports) })
+}
+
 // lets appends the sources that a rule may let through.
 func (s *stage) lets(open []Span[netip.Addr], r *scoped) []Span[netip.Addr] {
-	switch r.rule.Action.Kind {
-	case Accept, SNAT, DNAT, Redirect, Unknown:
+	switch kind := r.rule.Action.Kind; {
+	case r.rule.Action.Astray, kind == Accept, kind == SNAT, kind == DNAT, kind == Redirect, kind == Unknown:
 		if r.src == nil {
 			s.wide = true
 			return open
 		}
 		return append(open, r.src.Spans()...)
-	case Continue, Drop, Reject, Return, Jump, Goto, Notrack:
 	}
 	return open
 }
@@ -308,12 +318,13 @@ func (v *view) sift(mapped bool) {
 	v.steady = true
 	for i := range v.rules {
 		r := &v.rules[i]
-		if ports := r.wantedPorts(mapped); ports != nil && len(v.rules) > 8 {
+		if ports := r.wantedPorts(mapped); ports != nil {
 			for _, s := range ports {
 				v.ports.add(s, int32(i))
 			}
 			continue
 		}
+		v.shifts = v.shifts || r.rule.Action.Kind == DNAT || r.rule.Action.Kind == Redirect
 		v.general = append(v.general, int32(i))
 		v.steady = v.steady && len(r.dports)+len(r.sports)+len(r.oports)+len(r.tuples) == 0
 		if t := r.rule.Action.Target; t != nil && !slices.Contains(v.targets, t) {

@@ -1,6 +1,9 @@
 package firewall
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Hop is a rule that took part in what became of a packet.
 type Hop struct {
@@ -46,16 +49,48 @@ type Tracer struct {
 	e      *Evaluator
 	q      Question
 	stages map[stageKey]*stage
+	rests  map[traceKey]*rest
+}
+
+// traceKey names packets but for their destination ports.
+type traceKey struct {
+	source netip.Addr
+	sport  Number
+}
+
+// rest is what becomes of packets under ports that no rule is about.
+type rest struct {
+	trace Trace
+	seen  []*view // that packets passed
+	porty bool    // a rule was about the ports after all
+}
+
+// holds reports whether the trace is that of other packets to the port as well.
+func (r *rest) holds(port Number) bool {
+	return r != nil && !slices.ContainsFunc(r.seen, func(v *view) bool { return v.ports.meets(Span[Number]{port, port}) })
 }
 
 // Tracer prepares to follow packets of a question. Of q, Ports, Sources and
 // Packet.SourcePort are not looked at.
 func (e *Evaluator) Tracer(q Question) *Tracer {
-	return &Tracer{e: e, q: q, stages: map[stageKey]*stage{}}
+	return &Tracer{e: e, q: q, stages: map[stageKey]*stage{}, rests: map[traceKey]*rest{}}
 }
 
-// Trace follows one packet.
+// Trace follows one packet. The caller must not change the hops.
 func (t *Tracer) Trace(source netip.Addr, sourcePort, port Number) Trace {
+	key := traceKey{source, sourcePort}
+	if r := t.rests[key]; r.holds(port) {
+		return r.trace
+	}
+	found := &rest{}
+	found.trace = t.follow(source, sourcePort, port, found)
+	if !found.porty {
+		t.rests[key] = found
+	}
+	return found.trace
+}
+
+func (t *Tracer) follow(source netip.Addr, sourcePort, port Number, found *rest) Trace {
 	q := t.q
 	q.Ports, q.Packet.SourcePort = Span[Number]{port, port}, Span[Number]{sourcePort, sourcePort}
 	h, _ := t.e.header(&q)
@@ -63,7 +98,7 @@ func (t *Tracer) Trace(source netip.Addr, sourcePort, port Number) Trace {
 		h.sport = q.Packet.SourcePort
 	}
 	all := NewSet(Span[netip.Addr]{source.Unmap(), source.Unmap()})
-	p := &path{Evaluator: t.e, first: AllOf(h.family).Spans()[0].First, cost: &budget{t.e.limit}, stages: t.stages, record: &[]Hop{}}
+	p := &path{Evaluator: t.e, first: AllOf(h.family).Spans()[0].First, cost: &budget{t.e.limit}, stages: t.stages, record: &[]Hop{}, rest: found}
 	s := state{h: h, live: all}
 	p.hooks(s, t.e.route(&s))
 	out := Trace{Hops: *p.record}
@@ -87,12 +122,14 @@ func (w *walk) note(c *Chain, s *stroke, sure bool) {
 }
 
 // hops puts the marks of a chain and of those it jumps to in order. Jumps that
-// decided nothing and sure returns are left out.
-func (w *walk) hops(c *Chain, depth int) []Hop {
+// decided nothing and sure returns are left out. What a chain did is told once:
+// seen says of those that were told whether there was anything.
+func (w *walk) hops(c *Chain, depth int, seen map[*Chain]bool) (out []Hop) {
 	if depth > deepest {
 		return nil
 	}
-	var out []Hop
+	seen[c] = false // while it is told: on a cycle it is told already
+	defer func() { seen[c] = len(out) > 0 }()
 	if v := w.views[c]; v != nil && v.cyclic {
 		return []Hop{{Chain: c, Rule: firstRule(c), Why: "chains jump in a circle", Depth: depth}}
 	}
@@ -103,8 +140,14 @@ func (w *walk) hops(c *Chain, depth int) []Hop {
 		}
 		switch m.rule.rule.Action.Kind {
 		case Jump, Goto:
-			below := w.hops(m.rule.rule.Action.Target, depth+1)
-			if len(below) > 0 {
+			target := m.rule.rule.Action.Target
+			decided, told := seen[target]
+			var below []Hop
+			if !told {
+				below = w.hops(target, depth+1, seen)
+				decided = len(below) > 0
+			}
+			if decided {
 				out = append(append(out, h), below...)
 			}
 			continue
@@ -112,12 +155,12 @@ func (w *walk) hops(c *Chain, depth int) []Hop {
 			if m.sure {
 				continue
 			}
-		case Unknown:
+		case Unknown, Continue: // the latter when it leads astray
 			h.Sure = false
 			if h.Why == "" {
 				h.Why = m.rule.rule.Action.Why
 			}
-		case Continue, Accept, Drop, Reject, DNAT, Redirect, Notrack:
+		case Accept, Drop, Reject, DNAT, Redirect, Notrack:
 		}
 		out = append(out, h)
 	}
@@ -168,11 +211,35 @@ func (p *path) keep(w *walk, c *Chain, f fate) {
 	if p.record == nil {
 		return
 	}
-	hops := w.hops(c, 0)
+	hops := w.hops(c, 0, map[*Chain]bool{})
 	byDefault := f&returned != 0
 	quiet := c.Base.Default == AcceptVerdict && (c.Base.Kind != Filter || len(c.Rules) == 0 && c.Base.Priority != FilterPriority || c.Base.Hook == Prerouting || c.Base.Hook == Postrouting || c.Base.Hook == Ingress)
 	if byDefault && !quiet {
 		hops = append(hops, Hop{Chain: c, Sure: true})
 	}
 	*p.record = append(*p.record, hops...)
+}
+
+// question notes at the rule that translated a packet why it is not known what
+// becomes of it.
+func (p *path) question(d destination, after *header) {
+	if p.record == nil {
+		return
+	}
+	why := ""
+	switch {
+	case d.refused():
+		why = "the kernel drops what comes from outside to the loopback, unless route_localnet is set"
+	case after.dstLocal == Maybe && d.to.First == d.to.Last:
+		why = "whether the destination is the host itself is not known; give the output of \"ip -j address\" as well"
+	default:
+		return
+	}
+	hops := *p.record
+	for i := len(hops) - 1; i >= 0; i-- {
+		if r := hops[i].Rule; r != nil && r.Action.Kind == DNAT && r.Action.To == d.to && hops[i].Why == "" {
+			hops[i].Sure, hops[i].Why = false, why
+			return
+		}
+	}
 }

@@ -151,3 +151,17 @@ func (r Role) Administration(ports Ports) (AdminPort, bool) {
 	}
 	return AdminPort{}, false
 }
+
+// Exposure grades ports of the role that somebody reaches against the policy:
+// by whether that is anybody or a known network, and by whether the ports
+// administer the host.
+func (r Role) Exposure(ports Ports, anybody bool) exposure.Severity {
+	_, admin := r.Administration(ports)
+	switch {
+	case anybody && admin:
+		return exposure.Critical
+	case anybody || admin:
+		return exposure.HighSev
+	}
+	return exposure.MediumSev
+}

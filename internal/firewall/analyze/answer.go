@@ -11,7 +11,6 @@ import (
 
 // answer judges one range of ports for one zone.
 func (in *inspector) answer(s subject, z *side, span firewall.Span[firewall.Number], grants []policy.Grant) Answer {
-	rows := z.rows
 	a := Answer{
 		Asset: s.asset.Name, Address: s.addr, Zone: z.Name, Port: uint16(span.First), Transport: s.via.name,
 		Verdict: Blocked, Sources: []netip.Prefix{}, Why: []Line{}, Policy: policy.Deny,
@@ -22,7 +21,13 @@ func (in *inspector) answer(s subject, z *side, span firewall.Span[firewall.Numb
 	if rule, ok := allowedBy(grants, z.Zone, span); ok {
 		a.Policy, a.PolicyRule = policy.Allow, rule
 	}
-	i, found := slices.BinarySearchFunc(rows, span.First, func(r row, p firewall.Number) int {
+	in.settle(&a, s, z, z.row(span.First))
+	return a
+}
+
+// row is what the zone can do with a port; the zero value for nothing.
+func (z *side) row(port firewall.Number) row {
+	i, found := slices.BinarySearchFunc(z.rows, port, func(r row, p firewall.Number) int {
 		switch {
 		case r.ports.Last < p:
 			return -1
@@ -31,12 +36,10 @@ func (in *inspector) answer(s subject, z *side, span firewall.Span[firewall.Numb
 		}
 		return 0
 	})
-	var x row
-	if found {
-		x = rows[i]
+	if !found {
+		return row{}
 	}
-	in.settle(&a, s, z, x)
-	return a
+	return z.rows[i]
 }
 
 // settle gives the verdict with its reasons.
@@ -139,12 +142,15 @@ func better(v Verdict, t, than firewall.Trace) bool {
 	return false
 }
 
+//nolint:gochecknoglobals // read-only table
+var usualSources = []netip.Addr{netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("2001:db8:ffff::7")}
+
 // typical picks an address that people recognise as one of many: of the
 // documentation prefixes where they are in the set, else the second of it.
 func typical(s firewall.Addrs) netip.Addr {
-	for _, a := range []string{"198.51.100.7", "203.0.113.7", "2001:db8:ffff::7"} {
-		if x := netip.MustParseAddr(a); s.Contains(x) {
-			return x
+	for _, a := range usualSources {
+		if s.Contains(a) {
+			return a
 		}
 	}
 	r := s.Spans()[0]
@@ -194,7 +200,7 @@ func covers(g *policy.Grant, span firewall.Span[firewall.Number]) bool {
 // policy stay single.
 func join(in []Answer) []Answer {
 	open := map[string]int{}
-	var out []Answer
+	out := in[:0]
 	for _, a := range in {
 		if i, ok := open[a.Zone]; ok && alike(&out[i], &a) {
 			out[i].LastPort = max(a.Port, a.LastPort)
@@ -203,7 +209,7 @@ func join(in []Answer) []Answer {
 		open[a.Zone] = len(out)
 		out = append(out, a)
 	}
-	return out
+	return slices.Clone(out) // many are joined
 }
 
 func alike(a, b *Answer) bool {

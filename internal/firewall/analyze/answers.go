@@ -2,9 +2,12 @@ package analyze
 
 import (
 	"cmp"
+	"context"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"reconshield/internal/firewall"
 	"reconshield/internal/policy"
@@ -12,6 +15,11 @@ import (
 
 // Run audits a ruleset.
 func Run(r *firewall.Ruleset, opt Options) (*Audit, error) {
+	return RunContext(context.Background(), r, opt)
+}
+
+// RunContext audits a ruleset until ctx ends; its error is ctx's then.
+func RunContext(ctx context.Context, r *firewall.Ruleset, opt Options) (*Audit, error) {
 	in, err := newInspector(r, opt)
 	if err != nil {
 		return nil, err
@@ -23,8 +31,27 @@ func Run(r *firewall.Ruleset, opt Options) (*Audit, error) {
 	for _, u := range r.Unparsed {
 		a.Unparsed = append(a.Unparsed, Unparsed{u.Pos.File, u.Pos.Line, u.Text, u.Why})
 	}
-	a.Answers = append(a.Answers, in.answers()...)
-	a.Findings = append(a.Findings, in.findings(a.Answers)...)
+	var own []Finding
+	var wg sync.WaitGroup
+	wg.Go(func() { own = in.ruleset(ctx) })
+	answers, departures := in.answers(ctx)
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(answers) > 0 {
+		a.Answers = answers
+	}
+	if all := worstFirst(departures, families(answers), own); len(all) > 0 {
+		a.Findings = all
+	}
+	for i := range opt.Policy.Assets {
+		if x := &opt.Policy.Assets[i]; in.asked(x) {
+			a.Asked = append(a.Asked, x.Name)
+		} else if in.elsewhere[x.Name] {
+			in.assume("%s is not asked about: %s is no gateway in the policy, and no forwarding rule names %s; gateway: true on %s says otherwise", x.Name, opt.Host, x.Name, opt.Host)
+		}
+	}
 	a.Assumed = slices.Concat(a.Assumed, r.Assumed, presumed(r), in.assumed)
 	return a, nil
 }
@@ -65,11 +92,11 @@ type subject struct {
 	via   transport
 }
 
-func (in *inspector) answers() []Answer {
+func (in *inspector) answers(ctx context.Context) ([]Answer, []Finding) {
 	var subjects []subject
 	for i := range in.opt.Policy.Assets {
 		a := &in.opt.Policy.Assets[i]
-		if in.opt.Query.Asset != "" && in.opt.Query.Asset != a.Name {
+		if !in.asked(a) {
 			continue
 		}
 		for _, addr := range a.Addresses {
@@ -79,18 +106,27 @@ func (in *inspector) answers() []Answer {
 		}
 	}
 	grants := in.opt.Policy.Grants(in.opt.At)
-	out := make([][]Answer, len(subjects))
+	answers, findings := make([][]Answer, len(subjects)), make([][]Finding, len(subjects))
 	var wg sync.WaitGroup
-	gate := make(chan struct{}, 4)
-	for i, s := range subjects {
+	var next atomic.Int64
+	for range min(len(subjects), runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
-			gate <- struct{}{}
-			out[i] = in.subject(s, grants)
-			<-gate
+			for i := next.Add(1) - 1; int(i) < len(subjects) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				answers[i], findings[i] = in.subject(subjects[i], grants)
+			}
 		})
 	}
 	wg.Wait()
-	return slices.Concat(out...)
+	return slices.Concat(answers...), slices.Concat(findings...)
+}
+
+// asked reports whether an audit is about an asset: what the query names or,
+// without one, what the host can be in the way of.
+func (in *inspector) asked(a *policy.Asset) bool {
+	if in.opt.Query.Asset != "" {
+		return in.opt.Query.Asset == a.Name
+	}
+	return !in.elsewhere[a.Name]
 }
 
 // row is what a zone can do with a range of ports.
@@ -111,8 +147,9 @@ type side struct {
 	sources   firewall.Addrs // of the zone, in the address's family
 }
 
-// subject answers for one address and transport in every zone asked about.
-func (in *inspector) subject(s subject, grants []policy.Grant) []Answer {
+// subject answers for one address and transport in every zone asked about, and
+// compares with the policy.
+func (in *inspector) subject(s subject, grants []policy.Grant) ([]Answer, []Finding) {
 	var own []policy.Grant
 	var narrow []firewall.Span[firewall.Number]
 	for _, g := range grants {
@@ -130,17 +167,24 @@ func (in *inspector) subject(s subject, grants []policy.Grant) []Answer {
 	for _, z := range in.zones() {
 		sides = append(sides, in.side(s, z, narrow))
 	}
-	var out []Answer
-	for _, span := range in.spans(sides, own, s.via) {
+	spans := in.spans(sides, own, s.via)
+	out := make([]Answer, 0, len(spans)*len(sides))
+	for _, span := range spans {
 		for _, z := range sides {
 			out = append(out, in.answer(s, z, span, own))
 		}
 	}
-	return join(out)
+	out = join(out)
+	var findings []Finding
+	for i := range out {
+		z := slices.IndexFunc(sides, func(z *side) bool { return z.Name == out[i].Zone })
+		findings = append(findings, in.departures(&out[i], s, sides[z], own)...)
+	}
+	return out, findings
 }
 
 func (in *inspector) side(s subject, z *policy.Zone, narrow []firewall.Span[firewall.Number]) *side {
-	out := &side{Zone: z, questions: in.question(s, z), sources: in.sources(s.addr, z)}
+	out := &side{Zone: z, questions: in.withFlags(in.question(s, z)), sources: in.sources(s.addr, z)}
 	for _, q := range out.questions {
 		out.tracers = append(out.tracers, in.eval.Tracer(q))
 	}

@@ -40,6 +40,7 @@ type Audit struct {
 	Schema   string     `json:"schema"` // SchemaVersion
 	Files    []string   `json:"files"`
 	Policy   string     `json:"policy,omitempty"` // its file
+	Asked    []string   `json:"-"`                // the assets that it is about
 	Answers  []Answer   `json:"answers"`          // by asset, address, transport, port, zone
 	Findings []Finding  `json:"findings"`         // the worst first
 	Unparsed []Unparsed `json:"unparsed"`

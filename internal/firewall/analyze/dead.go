@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -14,11 +15,14 @@ import (
 // dead finds rules that no packet comes to: earlier rules of their chain take
 // all that they match. One rule that covers them is always found; several that
 // cover them together are looked for among the nearest, see crowdLimit.
-func (in *inspector) dead() []Finding {
+func (in *inspector) dead(ctx context.Context) []Finding {
 	var out []Finding
 	for _, c := range in.rules.Chains {
 		d := newShadows(c)
 		for i := range c.Rules {
+			if ctx.Err() != nil {
+				return nil
+			}
 			if cover := d.cover(i); cover != nil {
 				out = append(out, deadFinding(c, &c.Rules[i], cover))
 			}

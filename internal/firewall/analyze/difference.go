@@ -23,10 +23,11 @@ type Change struct {
 
 // Side is one of the two answers.
 type Side struct {
-	Verdict   Verdict        `json:"verdict"`
-	Sources   []netip.Prefix `json:"sources"`
-	Undecided []netip.Prefix `json:"undecided,omitempty"`
-	Why       []Line         `json:"why"`
+	Verdict     Verdict        `json:"verdict"`
+	Sources     []netip.Prefix `json:"sources"`
+	SourcePorts []string       `json:"source_ports,omitempty"` // as those of an Answer
+	Undecided   []netip.Prefix `json:"undecided,omitempty"`
+	Why         []Line         `json:"why"`
 }
 
 // Difference compares two audits made with the same options, in the order of
@@ -101,10 +102,10 @@ func sideAt(answers []Answer, span firewall.Span[firewall.Number]) Side {
 		return Side{Verdict: Blocked, Sources: []netip.Prefix{}, Why: []Line{}}
 	}
 	a := &answers[i]
-	return Side{a.Verdict, a.Sources, a.Undecided, a.Why}
+	return Side{a.Verdict, a.Sources, a.SourcePorts, a.Undecided, a.Why}
 }
 
 // same compares what gets through, not why.
 func (s Side) same(o Side) bool {
-	return cmp.Compare(s.Verdict, o.Verdict) == 0 && slices.Equal(s.Sources, o.Sources) && slices.Equal(s.Undecided, o.Undecided)
+	return cmp.Compare(s.Verdict, o.Verdict) == 0 && slices.Equal(s.Sources, o.Sources) && slices.Equal(s.SourcePorts, o.SourcePorts) && slices.Equal(s.Undecided, o.Undecided)
 }

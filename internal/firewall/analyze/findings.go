@@ -2,112 +2,129 @@ package analyze
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
 	"reconshield/internal/policy"
 )
 
-// findings judges the answers against the policy and the ruleset by itself, the
-// worst first.
-func (in *inspector) findings(answers []Answer) []Finding {
-	var out []Finding
-	grants := map[key][]policy.Grant{}
-	for _, g := range in.opt.Policy.Grants(in.opt.At) {
-		k := key{g.Asset.Name, g.Zone.Name}
-		grants[k] = append(grants[k], g)
+// ruleset judges the ruleset by itself.
+func (in *inspector) ruleset(ctx context.Context) []Finding {
+	if in.opt.Query.narrow() {
+		return in.unread() // the question was not about the ruleset as a whole
 	}
-	for i := range answers {
-		out = append(out, in.departures(&answers[i], grants)...)
-	}
-	out = append(out, families(answers)...)
-	out = append(out, in.unread()...)
-	out = append(out, in.bySourcePort()...)
-	out = append(out, in.dead()...)
+	return slices.Concat(in.unread(), in.bySourcePort(), in.dead(ctx))
+}
+
+func worstFirst(parts ...[]Finding) []Finding {
+	out := slices.Concat(parts...)
 	slices.SortStableFunc(out, func(a, b Finding) int {
 		return cmp.Or(a.Severity.Compare(b.Severity), cmp.Compare(a.ID, b.ID))
 	})
 	return out
 }
 
-// key names an asset in a zone's eyes.
-type key struct{ asset, zone string }
-
 // departures are where an answer differs from the policy, in both directions.
-func (in *inspector) departures(a *Answer, grants map[key][]policy.Grant) []Finding {
+func (in *inspector) departures(a *Answer, s subject, z *side, grants []policy.Grant) []Finding {
 	if a.Verdict == Blocked && a.Policy == policy.Deny {
 		return nil
 	}
-	allowed := in.allowed(a, grants[key{a.Asset, a.Zone}])
+	allowed := z.allowed(a, grants)
 	genuine := in.genuine(a.Address)
 	through := firewall.AddrsOf(a.Sources...).Intersect(genuine)
 	doubtful := firewall.AddrsOf(a.Undecided...).Intersect(genuine)
 	var out []Finding
 	if extra := through.Subtract(allowed); !extra.Empty() {
-		f := a.finding(Exposed, severity(a, extra), "reachable against the policy")
+		f := a.finding(Exposed, s.asset.Role.Exposure(a.policyPorts(), everybody(extra)), "reachable against the policy")
 		if len(a.SourcePorts) == 0 {
-			f.Rules = in.blame(a, extra, Reachable)
+			f.Rules = in.blame(a, s, z, extra, Reachable)
 		}
 		f.Summary = fmt.Sprintf("%s of %s (%s) can be reached from %s by %s%s; the policy denies it", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra, genuine), a.fromPorts())
-		f.Fix = fmt.Sprintf("close it: reconshield firewall recommend --policy %s --asset %s; or expose it to %s in the policy", cmp.Or(in.opt.Policy.File, "POLICY"), a.Asset, a.Zone)
+		f.Fix = in.closing(a)
 		out = append(out, f)
 	}
 	if extra := doubtful.Subtract(allowed); !extra.Empty() {
 		f := a.finding(MaybeExposed, exposure.MediumSev, "may be reachable against the policy")
-		f.Rules = in.blame(a, extra, Undecided)
+		f.Rules = in.blame(a, s, z, extra, Undecided)
 		f.Summary = fmt.Sprintf("whether %s of %s (%s) can be reached from %s by %s is undecided: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(extra, genuine), doubt(f.Rules))
-		f.Fix = "decide it with rules that need nothing but addresses, ports and interfaces, or rehearse the ruleset: reconshield firewall rehearse"
+		f.Fix = deciding(doubt(f.Rules))
 		out = append(out, f)
 	}
-	if missing := in.meant(a, allowed.Intersect(genuine)).Subtract(through).Subtract(doubtful); !missing.Empty() {
+	special := z.row(a.span().First).special // gets through from some source ports only
+	if missing := in.meant(z, allowed.Intersect(genuine)).Subtract(through.Subtract(special)).Subtract(doubtful); !missing.Empty() {
 		what := "blocked although the policy allows it"
-		if a.Verdict != Blocked {
+		switch {
+		case missing.Subtract(special).Empty():
+			what = "blocked but" + a.fromPorts() + " although the policy allows it"
+		case a.Verdict != Blocked:
 			what = "blocked for some sources although the policy allows it"
 		}
 		f := a.finding(Starved, exposure.MediumSev, what)
-		f.Rules = in.blame(a, missing, Blocked)
-		f.Summary = fmt.Sprintf("%s of %s (%s) cannot be reached from %s by %s; the policy allows it: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(missing, genuine), a.PolicyRule)
+		f.Rules = in.blame(a, s, z, missing, Blocked)
+		f.Summary = fmt.Sprintf("%s of %s (%s) cannot be reached from %s by %s; the policy allows it: %s", a.ports(), a.Asset, a.Address, a.Zone, sourcesText(missing, in.meant(z, genuine)), a.PolicyRule)
 		f.Fix = "let it in before the rule that drops it, or take it out of the policy"
 		out = append(out, f)
 	}
 	return out
 }
 
+// closing says how an exposure is closed.
+func (in *inspector) closing(a *Answer) string {
+	if in.opt.Policy.File == "" {
+		return "close it, or write a policy that allows it (reconshield policy init) and audit with --policy"
+	}
+	return fmt.Sprintf("close it: reconshield firewall recommend --policy %s --asset %s --for FORMAT; or expose it to %s in the policy", in.opt.Policy.File, a.Asset, a.Zone)
+}
+
+// deciding says how an open question is closed. Reasons that something is
+// missing say themselves what to give.
+func deciding(why string) string {
+	if strings.Contains(why, "give ") || strings.Contains(why, "ask for fewer ports") {
+		return "the reason says what decides it; or rehearse the ruleset: reconshield firewall rehearse"
+	}
+	return "decide it with rules that need nothing but addresses, ports and interfaces, or rehearse the ruleset: reconshield firewall rehearse"
+}
+
 // meant takes out of what everybody means the addresses that do not come in
 // from everywhere: private ones (RFC 1918, RFC 6598, RFC 4193), link-local ones
 // and those of other zones. Rules against forged sources are no lack.
-func (in *inspector) meant(a *Answer, allowed firewall.Addrs) firewall.Addrs {
-	z, _ := in.opt.Policy.Zone(a.Zone)
+func (in *inspector) meant(z *side, allowed firewall.Addrs) firewall.Addrs {
 	if len(z.Networks) > 0 {
 		return allowed
 	}
-	for i := range in.opt.Policy.Zones {
-		allowed = allowed.Subtract(firewall.AddrsOf(in.opt.Policy.Zones[i].Networks...))
-	}
-	return allowed.Subtract(firewall.AddrsOf(
+	return allowed.Subtract(in.inner)
+}
+
+// inner are the addresses that nobody means by everybody, see meant.
+func inner(p *policy.Policy) firewall.Addrs {
+	out := firewall.AddrsOf(
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
 		netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("240.0.0.0/4"),
-		netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10")))
+		netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"))
+	for i := range p.Zones {
+		out = out.Union(firewall.AddrsOf(p.Zones[i].Networks...))
+	}
+	return out
 }
 
 // allowed are the sources that the policy lets reach the ports of an answer.
-func (in *inspector) allowed(a *Answer, grants []policy.Grant) firewall.Addrs {
-	z, _ := in.opt.Policy.Zone(a.Zone)
+func (z *side) allowed(a *Answer, grants []policy.Grant) firewall.Addrs {
 	span := a.span()
-	whole := in.sources(a.Address, z)
 	var out firewall.Addrs
 	for i := range grants {
 		g := &grants[i]
-		if g.Ports.Transport.Base() != a.Transport || !covers(g, span) {
+		if g.Zone.Name != z.Name || !covers(g, span) {
 			continue
 		}
 		if len(g.Sources) == 0 {
-			return whole
+			return z.sources
 		}
-		out = out.Union(firewall.AddrsOf(g.Sources...).Intersect(whole))
+		out = out.Union(firewall.AddrsOf(g.Sources...).Intersect(z.sources))
 	}
 	return out
 }
@@ -120,21 +137,15 @@ func (a *Answer) finding(id FindingID, s exposure.Severity, what string) Finding
 	}
 }
 
-// severity of an exposure: what everybody can reach is worse than what a known
-// network can, and much of it worse still. Everybody but some, such as those
-// that a list bans, is everybody.
-func severity(a *Answer, extra firewall.Addrs) exposure.Severity {
-	wide := slices.ContainsFunc(firewall.Prefixes(extra), func(p netip.Prefix) bool {
-		const large = 6 // shorter than any private or documentation prefix
-		return p.Bits() <= large
-	})
-	switch {
-	case wide && a.LastPort > 0:
-		return exposure.Critical
-	case wide:
-		return exposure.HighSev
-	}
-	return exposure.MediumSev
+// everybody reports whether sources are so many that they are everybody, but for
+// some that a list bans.
+func everybody(sources firewall.Addrs) bool {
+	const large = 6 // shorter than any private or documentation prefix
+	return slices.ContainsFunc(firewall.Prefixes(sources), func(p netip.Prefix) bool { return p.Bits() <= large })
+}
+
+func (a *Answer) policyPorts() policy.Ports {
+	return policy.Ports{Transport: a.Transport, First: a.Port, Last: max(a.Port, a.LastPort)}
 }
 
 // ports is "tcp/22" or "tcp/1024-65535".

@@ -2,6 +2,7 @@ package analyze_test
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -52,7 +53,8 @@ func (f *fixture) host() *policy.Asset {
 	return &f.policy.Assets[0]
 }
 
-func holdAgainstKernel(t *testing.T, f *fixture) int {
+// stage is the fixture's host in namespaces, with its rules loaded.
+func (f *fixture) stage(t *testing.T) (*rehearse.Stage, rehearse.Scene) {
 	t.Helper()
 	scene, _ := rehearse.Describe(f.policy, f.host(), at())
 	scene, _ = scene.Furnish(f.rules)
@@ -61,14 +63,20 @@ func holdAgainstKernel(t *testing.T, f *fixture) int {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := s.Load(t.Context(), f.loadable()...); err != nil {
+		t.Fatal(errors.Join(err, s.Close()))
+	}
+	return s, scene
+}
+
+func holdAgainstKernel(t *testing.T, f *fixture) int {
+	t.Helper()
+	s, scene := f.stage(t)
 	defer func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	}()
-	if err := s.Load(t.Context(), f.loadable()...); err != nil {
-		t.Fatal(err)
-	}
 	a := f.audit(t)
 	var probes []rehearse.Probe
 	var wants []want

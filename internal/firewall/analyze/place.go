@@ -11,25 +11,31 @@ import (
 
 // inspector holds what all questions of an audit share.
 type inspector struct {
-	opt     Options
-	rules   *firewall.Ruleset
-	eval    *firewall.Evaluator
-	places  map[string]firewall.Tri // of assets by name: whether they are the host itself
-	assumed []string
-	effort  effort
-	entered map[*firewall.Chain]bool // see inbound
+	opt    Options
+	rules  *firewall.Ruleset
+	eval   *firewall.Evaluator
+	places map[string]firewall.Tri // of assets by name: whether they are the host itself
+	// elsewhere are the assets that the host is no gateway of.
+	elsewhere map[string]bool
+	assumed   []string
+	effort    effort
+	entered   map[*firewall.Chain]bool // see inbound
 	// real are the sources of each family that the kernel does not refuse as
 	// impossible (martians): this network, loopback, multicast, the host's own.
-	real map[firewall.Family]firewall.Addrs
+	real  map[firewall.Family]firewall.Addrs
+	inner firewall.Addrs // see meant
+	// openings are the kinds of first packets over TCP, see there.
+	openings []firewall.Number
 }
 
 func newInspector(r *firewall.Ruleset, opt Options) (*inspector, error) {
-	in := &inspector{opt: opt, places: map[string]firewall.Tri{}}
+	in := &inspector{opt: opt, places: map[string]firewall.Tri{}, elsewhere: map[string]bool{}, inner: inner(opt.Policy)}
 	if _, ok := opt.Policy.Asset(opt.Host); opt.Host != "" && !ok {
 		return nil, fmt.Errorf("no asset %q in the policy; --host takes the asset that the ruleset was saved on", opt.Host)
 	}
 	in.rules = in.enrich(r)
 	in.eval = firewall.NewEvaluator(in.rules)
+	in.openings = openings(in.rules)
 	if opt.Limit > 0 {
 		in.eval.SetLimit(opt.Limit)
 	}
@@ -59,6 +65,7 @@ func (in *inspector) enrich(given *firewall.Ruleset) *firewall.Ruleset {
 				r.Host.Local = r.Host.Local.Union(addresses(a))
 			}
 		}
+		r.Host.Partial = true
 	}
 	for _, z := range in.opt.Policy.Zones {
 		if len(z.Interfaces) != 1 {
@@ -69,6 +76,9 @@ func (in *inspector) enrich(given *firewall.Ruleset) *firewall.Ruleset {
 		}
 	}
 	in.translated(&r)
+	if r.Host.Partial {
+		r.Host.Remote = in.remote(&r)
+	}
 	return &r
 }
 
@@ -86,6 +96,9 @@ func (in *inspector) place(r *firewall.Ruleset, a *policy.Asset) firewall.Tri {
 	case in.opt.Host == a.Name:
 		return firewall.Yes
 	case in.opt.Host != "":
+		if host, _ := in.opt.Policy.Asset(in.opt.Host); !host.Gateway && !mentions(r, firewall.Forward, addresses(a)) {
+			in.elsewhere[a.Name] = true
+		}
 		return firewall.No
 	case a.Gateway:
 		return firewall.Yes

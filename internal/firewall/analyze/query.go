@@ -18,6 +18,11 @@ type Query struct {
 	Ports  []policy.Ports
 }
 
+// narrow reports whether less than everything is asked.
+func (q Query) narrow() bool {
+	return q.Zone != "" || q.Asset != "" || q.Source.IsValid() || len(q.Ports) > 0
+}
+
 // ParseQuery reads "from wan to udp/53", "from wan to ns1 tcp/22,tcp/8000-8080",
 // "from 192.0.2.0/24 to 53" or any part of it. A port without a transport stands
 // for TCP and UDP. Zones and assets must be in p.

@@ -153,6 +153,7 @@ func TestFindings(t *testing.T) {
 		{"needless", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp -s 10.0.0.0/8 -j DROP\n-A INPUT -p udp -s 10.1.0.0/16 --dport 53 -j DROP\nCOMMIT\n", []string{"FW-3", "FW-7"}},
 		{"needless by two", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 0:99 -j DROP\n-A INPUT -p udp --dport 100:65535 -j DROP\n-A INPUT -p udp --dport 50:150 -j DROP\nCOMMIT\n", []string{"FW-3", "FW-7"}},
 		{"a limited rule covers nothing", "*filter\n:INPUT DROP [0:0]\n-A INPUT -m limit --limit 1/s -j DROP\n-A INPUT -p udp --dport 5353 -j DROP\nCOMMIT\n", []string{"FW-3"}},
+		{"only from a source port", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 53 -j ACCEPT\n-A INPUT -p tcp --dport 53 -j ACCEPT\n-A INPUT -p udp --sport 53 --dport 51820 -i eth0 -j ACCEPT\n-A INPUT -i wg0 -s 10.8.0.0/24 -p tcp --dport 22 -j ACCEPT\nCOMMIT\n", []string{"FW-4", "FW-3"}},
 		{"private sources are not meant by everybody", "*filter\n:INPUT DROP [0:0]\n-A INPUT -i eth0 -s 192.168.0.0/16 -j DROP\n-A INPUT -p udp --dport 53 -j ACCEPT\n-A INPUT -p tcp --dport 53 -j ACCEPT\n-A INPUT -p udp --dport 51820 -i eth0 -j ACCEPT\n-A INPUT -i wg0 -s 10.8.0.0/24 -p tcp --dport 22 -j ACCEPT\nCOMMIT\n", nil},
 		{"a banned network is", "*filter\n:INPUT DROP [0:0]\n-A INPUT -i eth0 -s 203.0.113.0/24 -j DROP\n-A INPUT -p udp --dport 53 -j ACCEPT\n-A INPUT -p tcp --dport 53 -j ACCEPT\n-A INPUT -p udp --dport 51820 -i eth0 -j ACCEPT\n-A INPUT -i wg0 -s 10.8.0.0/24 -p tcp --dport 22 -j ACCEPT\nCOMMIT\n", []string{"FW-3"}},
 		{"not understood", "*filter\n:INPUT DROP [0:0]\nthis is no rule\nCOMMIT\n", []string{"FW-2", "FW-8"}},
@@ -177,5 +178,38 @@ func TestFindings(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// A host that is no gateway is not asked about assets that it is not in the way
+// of.
+func TestAsked(t *testing.T) {
+	const two = "assets:\n  - {name: ns1, addresses: [192.0.2.53], role: authoritative-dns, owner: a@example.net%s}\n  - {name: web, addresses: [192.0.2.80], owner: a@example.net}\n"
+	const input = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n-A INPUT -p udp --dport 53 -j ACCEPT\nCOMMIT\n"
+	for _, tt := range []struct {
+		name, gateway, rules string
+		query                analyze.Query
+		want                 []string
+	}{
+		{"its own rules", "", input, analyze.Query{}, []string{"ns1"}},
+		{"a gateway", ", gateway: true", input, analyze.Query{}, []string{"ns1", "web"}},
+		{"rules that forward to the other", "", strings.Replace(input, "COMMIT", "-A FORWARD -d 192.0.2.80/32 -p tcp --dport 80 -j ACCEPT\nCOMMIT", 1), analyze.Query{}, []string{"ns1", "web"}},
+		{"asked for by name", "", input, analyze.Query{Asset: "web"}, []string{"web"}},
+	} {
+		p, err := policy.Parse("p.yaml", fmt.Appendf(nil, two, tt.gateway))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := iptables.Parse("rules", strings.NewReader(tt.rules), firewall.IPv4, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := analyze.Run(r, analyze.Options{Policy: p, At: at(), Host: "ns1", Query: tt.query})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, a.Asked); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
 	}
 }

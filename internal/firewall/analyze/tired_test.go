@@ -1,11 +1,16 @@
 package analyze_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"reconshield/internal/firewall"
 	"reconshield/internal/firewall/analyze"
+	"reconshield/internal/firewall/iptables"
+	"reconshield/internal/oracle"
 )
 
 // Where all ports together are too much work, those of the policy are decided
@@ -39,5 +44,18 @@ func TestTooMuchWork(t *testing.T) {
 	}
 	if seen["decided"] != 2 || seen["told"] == 0 {
 		t.Errorf("saw %v", seen)
+	}
+}
+
+// An audit ends with its context.
+func TestRunContext(t *testing.T) {
+	r, err := iptables.Parse("rules", strings.NewReader(oracle.RandomGateway(10)), firewall.IPv4, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if a, err := analyze.RunContext(ctx, r, analyze.Options{Policy: fifty(t), At: at()}); a != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", a, err)
 	}
 }
