@@ -144,15 +144,17 @@ func listFormats(w io.Writer, format string) error {
 	default:
 		return fmt.Errorf("--format %q: text or json", format)
 	}
-	name, title := 0, 0
+	name := 0
 	for _, f := range all {
-		name, title = max(name, len(f.Name)), max(title, len(f.Title))
+		name = max(name, len(f.Name))
 	}
+	s := report.NewSheet(w, appearance(w, "auto"))
 	for _, f := range all {
-		line := fmt.Sprintf("%-*s  %-*s  %s", name, f.Name, title, f.Title, strings.Join(f.Aliases, ", "))
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")); err != nil {
-			return unwritten(err)
+		also := ""
+		if len(f.Aliases) > 0 {
+			also = s.Faint(" (also " + strings.Join(f.Aliases, ", ") + ")")
 		}
+		s.Hanging(0, s.Strong(fmt.Sprintf("%-*s  ", name, f.Name)), report.Uncoloured, f.Title+also)
 	}
-	return nil
+	return unwritten(s.Err())
 }

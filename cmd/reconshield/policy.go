@@ -28,6 +28,7 @@ Whatever it does not allow is denied. Firewall rules are made from it, and
 rulesets and scans are compared with it.`,
 		Example: `reconshield policy init -o policy.yaml
 reconshield policy check policy.yaml
+reconshield policy schema > policy.schema.json
 reconshield policy explain policy.yaml --from wan --to ns1 tcp/22`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -112,7 +113,14 @@ func runPolicyInit(cmd *cobra.Command, args []string, f policyInitFlags) error {
 	if _, err := io.WriteString(out.w, text); err != nil {
 		return unwritten(err)
 	}
-	return unwritten(out.commit())
+	if err := out.commit(); err != nil {
+		return unwritten(err)
+	}
+	if f.output != "" && f.output != "-" {
+		name := report.Sanitize(f.output)
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "wrote %s; review every line, then: reconshield policy check %s\n", name, name) // the file is what counts
+	}
+	return nil
 }
 
 func newPolicyCheckCommand() *cobra.Command {
@@ -162,7 +170,7 @@ func runPolicyCheck(cmd *cobra.Command, args []string, format, at string) error 
 	if err != nil {
 		return policyFailure(cmd, err)
 	}
-	warnings := p.Warnings(day)
+	warnings := app.PolicyWarnings(p, day)
 	for _, w := range warnings {
 		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: warning: %s\n", report.Sanitize(w.Position.String()), report.Sanitize(w.Text)); err != nil {
 			return unwritten(err)
@@ -207,7 +215,7 @@ func policyCheckJSON(w io.Writer, p *policy.Policy, failed error, at time.Time) 
 		doc.Errors = append(doc.Errors, policyFault{f.File, f.Line, f.Column, f.Text, f.Hint})
 	}
 	if failed == nil {
-		for _, w := range p.Warnings(at) {
+		for _, w := range app.PolicyWarnings(p, at) {
 			doc.Warnings = append(doc.Warnings, policyFault{w.File, w.Line, w.Column, w.Text, ""})
 		}
 	}

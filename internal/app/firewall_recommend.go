@@ -1,13 +1,14 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"reconshield/internal/firewall"
 	"reconshield/internal/firewall/recommend"
+	"reconshield/internal/policy"
 )
 
 // RecommendOptions say which rules are written.
@@ -39,7 +40,7 @@ func Recommend(o RecommendOptions) (firewall.Config, error) {
 		o.Asset = p.Assets[0].Name
 	}
 	if o.Asset == "" {
-		return firewall.Config{}, errors.New("--asset: name an asset of the policy")
+		return firewall.Config{}, nameAnAsset(o.Policy, p)
 	}
 	a, known := p.Asset(o.Asset)
 	if o.For == "" && known {
@@ -64,4 +65,39 @@ func Recommend(o RecommendOptions) (firewall.Config, error) {
 		return firewall.Config{}, fmt.Errorf("--for: %w", err)
 	}
 	return format.Render(plan)
+}
+
+// nameAnAsset asks for one of the policy's assets, of many the first.
+func nameAnAsset(file string, p *policy.Policy) error {
+	if len(p.Assets) == 0 {
+		return fmt.Errorf("%s: the policy has no assets, so there is nothing to write rules for; declare them", shownName(file))
+	}
+	const few = 8
+	var names []string
+	for i := range p.Assets[:min(len(p.Assets), few)] {
+		names = append(names, p.Assets[i].Name)
+	}
+	if more := len(p.Assets) - few; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Errorf("--asset: name one of the policy's assets: %s", strings.Join(names, ", "))
+}
+
+// PolicyWarnings are the policy's own, and those about formats that no rules can
+// be written in.
+func PolicyWarnings(p *policy.Policy, at time.Time) []policy.Warning {
+	out := p.Warnings(at)
+	for i := range p.Assets {
+		a := &p.Assets[i]
+		if a.Firewall == "" {
+			continue
+		}
+		if _, err := recommend.Find(a.Firewall); err != nil {
+			out = append(out, policy.Warning{
+				Position: a.At,
+				Text:     fmt.Sprintf("asset %q: no rules can be written for firewall %q; reconshield firewall formats lists what there is", a.Name, a.Firewall),
+			})
+		}
+	}
+	return out
 }

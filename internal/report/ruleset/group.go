@@ -81,13 +81,32 @@ func kind(id analyze.FindingID) string {
 	return string(id)
 }
 
-// title is the finding's own where it stands alone.
+// title is the finding's own where it stands alone, else that of its kind with
+// the first ports and all zones: "tcp/22 and 3 more
+// reachable against the policy from wan, lan".
 func (g group) title() string {
-	if len(g.places) > 1 {
-		return kind(g.ID)
+	if len(g.places) < 2 {
+		return g.Title
 	}
-	return g.Title
+	var ports, zones []string
+	for _, p := range g.places {
+		if !slices.Contains(ports, p.ports()) {
+			ports = append(ports, p.ports())
+		}
+		if !slices.Contains(zones, p.zone) {
+			zones = append(zones, p.zone)
+		}
+	}
+	const few = 2
+	text := strings.Join(ports, " ")
+	if len(ports) > few {
+		text = fmt.Sprintf("%s and %d more", ports[0], len(ports)-1)
+	}
+	return fmt.Sprintf("%s %s from %s", text, lowered(kind(g.ID)), strings.Join(shortened(zones), ", "))
 }
+
+// lowered is a title within a sentence.
+func lowered(title string) string { return strings.ToLower(title[:1]) + title[1:] }
 
 // where tells all places of a group in a line: "tcp/22 tcp/80 from wan, lan".
 // Ports that differ by zone are told by zone.

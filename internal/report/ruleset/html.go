@@ -128,7 +128,7 @@ func pageFuncs() template.FuncMap {
 		},
 		"sign":     func(s state) string { i, _ := s.icon(); return i },
 		"word":     func(s state) string { return s.word() },
-		"meaning":  func(s state) string { return s.meaning() },
+		"meaning":  func(s state, policy string) string { return s.meaning(policy != "") },
 		"address":  addressText,
 		"who":      who,
 		"row":      func(r row) string { return r.ports() },

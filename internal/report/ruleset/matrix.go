@@ -32,6 +32,16 @@ type row struct {
 type cell struct {
 	State state
 	Who   string // who gets through, or may
+	Only  string // the part of Who that is never left out: "from port 53"
+}
+
+// about is what stands beside the state: who gets through, in full or only what
+// is never left out.
+func (c cell) about(full bool) string {
+	if full {
+		return c.Who
+	}
+	return c.Only
 }
 
 func (r row) worst() state {
@@ -223,7 +233,8 @@ func cellOf(a *analyze.Answer, found map[place][]analyze.FindingID) cell {
 	case expected, exposed:
 		c.Who = who(a.Sources)
 		if len(a.SourcePorts) > 0 {
-			c.Who += " from port " + strings.Join(shortened(a.SourcePorts), ", ")
+			c.Only = "from port " + strings.Join(shortened(a.SourcePorts), ", ")
+			c.Who += " " + c.Only
 		}
 	case undecided:
 		c.Who = who(a.Undecided)

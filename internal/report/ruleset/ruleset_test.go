@@ -432,3 +432,43 @@ func TestSilentAssets(t *testing.T) {
 		}
 	}
 }
+
+// TestTitleOfGroup: a title names ports and zones, however many there are.
+func TestTitleOfGroup(t *testing.T) {
+	at := func(zone string, port, last uint16) place {
+		return place{asset: "ns1", zone: zone, transport: exposure.TCP, port: port, last: last}
+	}
+	for _, c := range []struct {
+		places []place
+		want   string
+	}{
+		{[]place{at("wan", 22, 0)}, "its own"},
+		{[]place{at("wan", 22, 0), at("lan", 22, 0)}, "tcp/22 reachable against the policy from wan, lan"},
+		{[]place{at("wan", 22, 0), at("wan", 80, 0)}, "tcp/22 tcp/80 reachable against the policy from wan"},
+		{[]place{at("wan", 1, 9), at("wan", 80, 0), at("vpn", 443, 0)}, "tcp/1-9 and 2 more reachable against the policy from wan, vpn"},
+	} {
+		g := group{Finding: &analyze.Finding{ID: analyze.Exposed, Title: "its own"}, places: c.places}
+		if got := g.title(); got != c.want {
+			t.Errorf("%v: %q, expected %q", c.places, got, c.want)
+		}
+	}
+}
+
+// TestWithoutPolicy: where there is no policy, no word speaks of what it wants.
+func TestWithoutPolicy(t *testing.T) {
+	for _, x := range []state{closed, exposed} {
+		if got := x.meaning(false); strings.Contains(got, "policy wants") || strings.Contains(got, "against") {
+			t.Errorf("%s means %q without a policy", x, got)
+		}
+	}
+}
+
+// TestSourcePortStays: the narrowest matrix still says that something is open
+// from one source port only.
+func TestSourcePortStays(t *testing.T) {
+	a := &analyze.Answer{Verdict: analyze.Reachable, Sources: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, SourcePorts: []string{"53"}, Policy: policy.Allow}
+	c := cellOf(a, nil)
+	if got, want := []string{c.about(true), c.about(false)}, []string{"anyone from port 53", "from port 53"}; !slices.Equal(got, want) {
+		t.Errorf("%q, expected %q", got, want)
+	}
+}

@@ -44,8 +44,17 @@ func (s state) word() string {
 	return string(s)
 }
 
-// meaning explains the word.
-func (s state) meaning() string {
+// meaning explains the word to somebody who has a policy, or has none.
+func (s state) meaning(hasPolicy bool) string {
+	if !hasPolicy {
+		switch s {
+		case closed:
+			return "nothing gets through"
+		case exposed:
+			return "reachable; without a policy everything counts as denied"
+		case nobody, expected, starved, undecided:
+		}
+	}
 	switch s {
 	case closed:
 		return "nothing gets through, as the policy wants it"

@@ -31,7 +31,7 @@ func (s *sheet) findings() {
 	}
 	var parts []string
 	for id, n := range rest {
-		parts = append(parts, fmt.Sprintf("%d %s (%s)", n, id, strings.ToLower(kind(id)[:1])+kind(id)[1:]))
+		parts = append(parts, fmt.Sprintf("%d %s (%s)", n, id, lowered(kind(id))))
 	}
 	slices.Sort(parts)
 	s.blank()

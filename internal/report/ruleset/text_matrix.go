@@ -125,7 +125,7 @@ func (s *sheet) legend(blocks []block) {
 	slices.Reverse(all)
 	for _, x := range all {
 		if used[x] {
-			s.Hanging(2, s.stateText(x)+strings.Repeat(" ", max(13-ansi.StringWidth(s.stateWords(x)), 1)), s.Faint, x.meaning())
+			s.Hanging(2, s.stateText(x)+strings.Repeat(" ", max(13-ansi.StringWidth(s.stateWords(x)), 1)), s.Faint, x.meaning(s.doc.Policy != ""))
 		}
 	}
 }
@@ -220,16 +220,16 @@ func (s *sheet) columns(b block, rows []row) (widths []int, full bool) {
 
 func (s *sheet) cellWords(c cell, full bool) string {
 	text := s.stateWords(c.State)
-	if full && c.Who != "" {
-		text += " " + c.Who
+	if about := c.about(full); about != "" {
+		text += " " + about
 	}
 	return text
 }
 
 func (s *sheet) cell(c cell, width int, full bool) string {
 	text := s.stateText(c.State)
-	if full && c.Who != "" {
-		text += " " + s.Faint(c.Who)
+	if about := c.about(full); about != "" {
+		text += " " + s.Faint(about)
 	}
 	return text + strings.Repeat(" ", max(width-ansi.StringWidth(s.cellWords(c, full)), 0))
 }
@@ -243,7 +243,7 @@ func (s *sheet) narrow(b block, rows []row) {
 	for _, r := range rows {
 		var items []string
 		for z, c := range r.Cells {
-			items = append(items, s.Faint(report.Sanitize(b.Zones[z]))+" "+s.stateText(c.State))
+			items = append(items, s.Faint(report.Sanitize(b.Zones[z]))+" "+s.cell(c, 0, false))
 		}
 		s.Flow(2, s.Strong(pad(r.ports(), width))+"  ", items)
 	}
