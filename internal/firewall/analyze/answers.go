@@ -52,7 +52,7 @@ func RunContext(ctx context.Context, r *firewall.Ruleset, opt Options) (*Audit, 
 			in.assume("%s is not asked about: %s is no gateway in the policy, and no forwarding rule names %s; gateway: true on %s says otherwise", x.Name, opt.Host, x.Name, opt.Host)
 		}
 	}
-	a.Assumed = slices.Concat(a.Assumed, r.Assumed, presumed(r), in.assumed)
+	a.Assumed = slices.Concat(a.Assumed, r.Assumed, presumed(r), tied(r), in.assumed)
 	return a, nil
 }
 
@@ -211,7 +211,7 @@ func (in *inspector) question(s subject, z *policy.Zone) []firewall.Question {
 		Target: s.addr, Local: in.places[s.asset.Name], Protocol: s.via.number,
 		Ports: firewall.Span[firewall.Number]{First: 1, Last: 65535}, Sources: in.sources(s.addr, z),
 	}
-	if len(z.Interfaces) == 0 {
+	if len(z.Interfaces) == 0 || in.borrowed {
 		return []firewall.Question{q}
 	}
 	out := make([]firewall.Question, len(z.Interfaces))
@@ -227,6 +227,11 @@ func (in *inspector) sources(target netip.Addr, z *policy.Zone) firewall.Addrs {
 	all := firewall.AllOf(firewall.FamilyOf(target))
 	if len(z.Networks) > 0 {
 		all = all.Intersect(firewall.AddrsOf(z.Networks...))
+	}
+	if in.borrowed && len(z.Networks) == 0 {
+		for i := range in.opt.Policy.Zones {
+			all = all.Subtract(firewall.AddrsOf(in.opt.Policy.Zones[i].Networks...))
+		}
 	}
 	if in.opt.Query.Source.IsValid() {
 		all = all.Intersect(firewall.AddrsOf(in.opt.Query.Source))

@@ -36,6 +36,9 @@ func (in *inspector) departures(a *Answer, s subject, z *side, grants []policy.G
 	}
 	allowed := z.allowed(a, grants)
 	genuine := in.genuine(a.Address)
+	if len(z.Networks) == 0 {
+		genuine = genuine.Intersect(z.sources)
+	}
 	through := firewall.AddrsOf(a.Sources...).Intersect(genuine)
 	doubtful := firewall.AddrsOf(a.Undecided...).Intersect(genuine)
 	var out []Finding

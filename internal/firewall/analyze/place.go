@@ -15,6 +15,8 @@ type inspector struct {
 	rules  *firewall.Ruleset
 	eval   *firewall.Evaluator
 	places map[string]firewall.Tri // of assets by name: whether they are the host itself
+	// borrowed says that the zones' interfaces are not the host's.
+	borrowed bool
 	// elsewhere are the assets that the host is no gateway of.
 	elsewhere map[string]bool
 	assumed   []string
@@ -59,6 +61,7 @@ func (in *inspector) enrich(given *firewall.Ruleset) *firewall.Ruleset {
 		a := &in.opt.Policy.Assets[i]
 		in.places[a.Name] = in.place(&r, a)
 	}
+	in.borrowed = in.interfacesElsewhere()
 	if r.Host.Local.Empty() {
 		for i := range in.opt.Policy.Assets {
 			if a := &in.opt.Policy.Assets[i]; in.places[a.Name] == firewall.Yes {
@@ -68,7 +71,7 @@ func (in *inspector) enrich(given *firewall.Ruleset) *firewall.Ruleset {
 		r.Host.Partial = true
 	}
 	for _, z := range in.opt.Policy.Zones {
-		if len(z.Interfaces) != 1 {
+		if len(z.Interfaces) != 1 || in.borrowed {
 			continue
 		}
 		for _, n := range z.Networks {
@@ -80,6 +83,28 @@ func (in *inspector) enrich(given *firewall.Ruleset) *firewall.Ruleset {
 		r.Host.Remote = in.remote(&r)
 	}
 	return &r
+}
+
+// interfacesElsewhere reports whether the zones' interfaces are those of another
+// machine: the policy's gateway, behind which the host stands.
+func (in *inspector) interfacesElsewhere() bool {
+	host, gateway := "", ""
+	for i := range in.opt.Policy.Assets {
+		a := &in.opt.Policy.Assets[i]
+		switch {
+		case a.Gateway && in.places[a.Name] == firewall.Yes:
+			return false
+		case a.Gateway:
+			gateway = a.Name
+		case in.places[a.Name] == firewall.Yes:
+			host = a.Name
+		}
+	}
+	if host == "" || gateway == "" {
+		return false
+	}
+	in.assume("zones are told by their networks on %s: the interfaces of the policy are those of %s, which has to drop forged sources", host, gateway)
+	return true
 }
 
 func addresses(a *policy.Asset) firewall.Addrs {

@@ -2,6 +2,7 @@ package analyze_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -211,5 +212,33 @@ func TestAsked(t *testing.T) {
 		if diff := cmp.Diff(tt.want, a.Asked); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
+	}
+}
+
+// Behind the policy's gateway zones are told by their networks.
+func TestBorrowedInterfaces(t *testing.T) {
+	p, err := policy.Parse("p.yaml", []byte(strings.Replace(ns1, "resolvers:", "  - {name: gw, addresses: [192.0.2.1], owner: a@example.net, gateway: true}\nresolvers:", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := iptables.Parse("rules", strings.NewReader("*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp --dport 53 -j ACCEPT\n-A INPUT -p tcp --dport 53 -j ACCEPT\n-A INPUT -p udp --dport 51820 -j ACCEPT\n-A INPUT -s 10.8.0.0/24 -p tcp --dport 22 -j ACCEPT\nCOMMIT\n"), firewall.IPv4, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := analyze.Run(r, analyze.Options{Policy: p, At: at(), Host: "ns1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range a.Answers {
+		want := analyze.Blocked
+		if x.Policy == policy.Allow {
+			want = analyze.Reachable
+		}
+		if x.Port == 22 && x.Verdict != want {
+			t.Errorf("%s", brief(&x))
+		}
+	}
+	if len(a.Answers) == 0 || !slices.ContainsFunc(a.Assumed, func(s string) bool { return strings.Contains(s, "told by their networks") }) {
+		t.Errorf("%d answers, assumed %q", len(a.Answers), a.Assumed)
 	}
 }

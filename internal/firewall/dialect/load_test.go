@@ -20,6 +20,9 @@ const (
 	table   = "table inet filter {\n chain input {\n  type filter hook input priority 0; policy drop;\n  tcp dport 22 accept\n }\n}\n"
 	links   = `[{"ifname":"lo","addr_info":[{"family":"inet","local":"127.0.0.1","prefixlen":8}]},{"ifname":"eth0","addr_info":[{"family":"inet","local":"192.0.2.1","prefixlen":24}]}]`
 	routes  = `[{"dst":"default","gateway":"192.0.2.254","dev":"eth0"},{"dst":"10.0.0.0/8","dev":"eth1"},{"dst":"203.0.113.9","dev":"eth2"}]`
+	srx     = "## Last changed: 2026-11-23 10:00:00 UTC\nversion 21.4R3.15;\nsystem {\n    host-name srx1;\n}\nsecurity {\n    zones {\n        security-zone wan {\n            interfaces {\n                eth0 {\n                    host-inbound-traffic {\n                        system-services {\n                            ssh;\n                        }\n                    }\n                }\n            }\n        }\n    }\n}\n"
+	srxSet  = "set version 21.4R3.15\nset security zones security-zone wan interfaces eth0 host-inbound-traffic system-services ssh\n"
+	forti   = "#config-version=FGT60F-7.0.12-FW-build0523-230606:opmode=0:vdom=0:user=admin\nconfig firewall address\n    edit \"one\"\n        set subnet 198.51.100.0 255.255.255.0\n    next\nend\nconfig firewall local-in-policy\n    edit 1\n        set intf \"any\"\n        set srcaddr \"one\"\n        set srcaddr-negate enable\n        set dstaddr \"all\"\n        set service \"SSH\"\n        set schedule \"always\"\n    next\nend\n"
 	group   = `{"SecurityGroups":[{"GroupId":"sg-1","GroupName":"web","IpPermissions":[{"IpProtocol":"tcp","FromPort":22,"ToPort":22,"IpRanges":[{"CidrIp":"198.51.100.0/24"}],"Ipv6Ranges":[],"PrefixListIds":[],"UserIdGroupPairs":[]}],"IpPermissionsEgress":[],"VpcId":"vpc-1","OwnerId":"1","Description":"d"}]}`
 )
 
@@ -63,6 +66,9 @@ func TestLoad(t *testing.T) {
 		{"nft", "a", []string{table}, "open", "open", "open"},
 		{"nft after a shebang", "a", []string{"#!/usr/sbin/nft -f\nflush ruleset\n" + table}, "open", "open", "open"},
 		{"facts beside", "a b c", []string{links, table, routes}, "open", "open", "open"},
+		{"an SRX in braces", "a", []string{srx}, "open", "open", "open"},
+		{"an SRX as set commands", "a", []string{srxSet}, "open", "open", "open"},
+		{"a FortiGate", "a", []string{forti}, "undecided", "closed", "undecided"},
 		{"a security group", "a", []string{group}, "open", "closed", "closed"},
 	}
 	for _, tt := range tests {
@@ -145,5 +151,49 @@ func TestSaveReplacesWhatNFTCannotShow(t *testing.T) {
 	}
 	if got := ssh(both, "198.51.100.7", "192.0.2.1"); got != "open" {
 		t.Errorf("with both: %s", got)
+	}
+}
+
+// A list of the subnet alone proves nothing reachable: there is a group, too.
+func TestListWithoutGroups(t *testing.T) {
+	acl := `{"NetworkAcls":[{"NetworkAclId":"acl-1","Entries":[{"CidrBlock":"0.0.0.0/0","Egress":false,"Protocol":"-1","RuleAction":"allow","RuleNumber":100}]}]}`
+	group := `{"SecurityGroups":[{"GroupId":"sg-1","IpPermissions":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]}`
+	for _, tt := range []struct {
+		files []string
+		must  bool
+	}{{[]string{acl}, false}, {[]string{group}, true}, {[]string{acl, group}, true}} {
+		var sources []dialect.Source
+		for _, text := range tt.files {
+			sources = append(sources, dialect.Source{Name: "aws.json", Text: []byte(text)})
+		}
+		r, err := dialect.Load(sources, dialect.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := firewall.Question{Target: netip.MustParseAddr("192.0.2.1"), Protocol: 6}
+		got := firewall.NewEvaluator(r).Tracer(q).Trace(netip.MustParseAddr("198.51.100.7"), 40000, 22)
+		if !got.May || got.Must != tt.must {
+			t.Errorf("%d files: may %v, must %v, want %v", len(tt.files), got.May, got.Must, tt.must)
+		}
+	}
+}
+
+// Legacy tables stand beside those of nft, whatever their names; those of
+// iptables-nft are the same ones.
+func TestLegacyTablesReplaceNothing(t *testing.T) {
+	native := "table ip filter {\n chain input {\n  type filter hook input priority 0; policy drop;\n }\n}\n"
+	legacy := strings.Replace(strings.Replace(save4, " (nf_tables)", "", 1), ":INPUT DROP", ":INPUT ACCEPT", 1)
+	for _, tt := range []struct {
+		save string
+		must bool
+	}{{legacy, false}, {save4, true}} {
+		r, err := dialect.Load([]dialect.Source{{Name: "r.nft", Text: []byte(native)}, {Name: "r.v4", Text: []byte(tt.save)}}, dialect.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := firewall.Question{Target: netip.MustParseAddr("192.0.2.1"), Local: firewall.Yes, Protocol: 6}
+		if got := firewall.NewEvaluator(r).Tracer(q).Trace(netip.MustParseAddr("198.51.100.7"), 40000, 22); got.Must != tt.must {
+			t.Errorf("%.60s: must %v, want %v", tt.save, got.Must, tt.must)
+		}
 	}
 }

@@ -20,7 +20,7 @@ func (l *loader) twice(s Source, f format, r *firewall.Ruleset) {
 		if bytes.Contains(s.Text[:min(len(s.Text), sniffed)], []byte("(nf_tables)")) {
 			kind = "nft variant"
 		}
-	case ipsetSave, awsJSON, azureJSON, gcpJSON, terraformOut, asaConfig, iosConfig, hostFacts:
+	case ipsetSave, awsJSON, azureJSON, gcpJSON, terraformOut, asaConfig, iosConfig, junosConfig, fortiConfig, hostFacts:
 		return
 	}
 	if l.seen == nil {

@@ -19,6 +19,9 @@ func (l *loader) replaceXT() {
 	shown := map[string]bool{}
 	keep := map[*firewall.Chain]bool{}
 	for _, s := range l.saved {
+		if s.legacy {
+			continue // its tables stand beside those of nft with the same name
+		}
 		family := "ip "
 		if s.family == firewall.IPv6 {
 			family = "ip6 "

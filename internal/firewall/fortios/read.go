@@ -15,7 +15,7 @@ import (
 // of addresses and services are put together of those of others.
 const (
 	maxText = 128 << 20
-	maxWork = 20_000_000
+	maxWork = 5_000_000
 )
 
 // Sniff reports whether a file that begins with head looks like the
@@ -31,15 +31,16 @@ func Sniff(head []byte) bool {
 // through the device is translated by the virtual IPs and then meets the
 // policies in the order of the list; what none matches is dropped. What is for
 // the device itself meets the local-in policies and allowaccess of the
-// interface.
+// interface; for the address of another interface than it comes in through, and
+// for services that allowaccess does not name, it is undecided.
 //
 // Through which interface an address is reached is told by the addresses of the
 // interfaces and by static routes, the latter only where nothing else makes
-// routes. Where it is not known, policies that name an outgoing interface are
-// undecided.
+// routes; those that tunnels add are not known. Where it is not known, policies
+// that name an outgoing interface are undecided.
 //
-// Limits: security profiles, DoS policies and hardware access lists, which only
-// drop more, and source NAT, which acts after the policies, are not looked at.
+// Limits: security profiles and DoS policies, which only drop more, and source
+// NAT, which acts after the policies, are not looked at.
 // Of several VDOMs one is read and the others make the file not fully read, as
 // does the policy-based mode. The error is for text that is no configuration of
 // this dialect, and for more than it is safe to read.
@@ -63,15 +64,17 @@ func Parse(file string, text []byte) (*firewall.Ruleset, error) {
 // configuration is a document being translated.
 type configuration struct {
 	*document
-	addrs     map[*entry]addresses
-	busy      map[*entry]bool
-	services  map[string]service
-	zones     map[string][]string // interfaces by zone, of SD-WAN too
-	vips      []vip
-	isCentral bool // central NAT: virtual IPs act without being named by a policy
-	chains    []*firewall.Chain
-	assumed   []string
-	budget    int
+	addrs      map[*entry]addresses
+	busy       map[*entry]bool
+	services   map[string]service
+	zones      map[string][]string // interfaces by zone, of SD-WAN too
+	places     map[string]int      // of vips by family and name
+	vips       []vip
+	isCentral  bool // central NAT: virtual IPs act without being named by a policy
+	hasTrusted bool // an administrator is bound to hosts
+	chains     []*firewall.Chain
+	assumed    []string
+	budget     int
 }
 
 func isRead(name string) bool {
@@ -80,7 +83,8 @@ func isRead(name string) bool {
 		"firewall policy", "firewall policy6", "firewall local-in-policy", "firewall local-in-policy6", "firewall vip", "firewall vip6",
 		"firewall vipgrp", "firewall vipgrp6", "system zone", "system interface", "system sdwan", "system virtual-wan-link", "system settings",
 		"system admin", "system global", "router static", "router static6", "router policy", "router policy6", "router bgp", "router ospf",
-		"router ospf6", "router rip", "router ripng", "router isis",
+		"router ospf6", "router rip", "router ripng", "router isis", "firewall schedule recurring", "firewall schedule onetime", "firewall schedule group",
+		"firewall acl", "firewall acl6", "system virtual-wire-pair",
 	}, name)
 }
 
@@ -97,10 +101,10 @@ func isHarmless(name string) bool {
 	}
 	part, _, _ := strings.Cut(rest, " ")
 	return slices.Contains([]string{
-		"DoS-policy", "DoS-policy6", "acl", "acl6", "auth-portal", "central-snat-map", "city", "country", "decrypted-traffic-mirror", "dnstranslation",
+		"DoS-policy", "DoS-policy6", "auth-portal", "central-snat-map", "city", "country", "decrypted-traffic-mirror", "dnstranslation",
 		"global", "identity-based-route", "interface-policy", "interface-policy6", "internet-service-addition", "internet-service-append",
 		"internet-service-custom", "internet-service-custom-group", "internet-service-definition", "internet-service-extension", "internet-service-group",
-		"internet-service-name", "internet-service-subapp", "ipmacbinding", "ippool", "ippool6", "ldb-monitor", "multicast-address",
+		"internet-service-name", "internet-service-subapp", "internet-service-fallback", "network-service-dynamic", "ttl-policy", "ipmacbinding", "ippool", "ippool6", "ldb-monitor", "multicast-address",
 		"multicast-address6", "multicast-policy", "multicast-policy6", "on-demand-sniffer", "profile-group", "profile-protocol-options", "proxy-address",
 		"proxy-addrgrp", "region", "schedule", "service", "shaper", "shaping-policy", "shaping-profile", "sniffer", "ssh", "ssl", "ssl-server",
 		"ssl-ssh-profile", "traffic-class", "vendor-mac", "wildcard-fqdn",
@@ -117,10 +121,15 @@ func (c *configuration) assume(format string, args ...any) {
 
 // ruleset puts everything together.
 func (c *configuration) ruleset() *firewall.Ruleset {
+	c.hasTrusted = c.isTrusting()
 	c.readSettings()
 	c.readZones()
+	if len(c.tables["system interface"].list()) == 0 {
+		c.assume("no interface is in this file: what policies name is taken as interfaces unless system zone or sdwan says otherwise")
+	}
 	local, routes := c.place()
 	c.readVIPs()
+	c.accessLists()
 	c.through()
 	c.toDevice()
 	return &firewall.Ruleset{
@@ -130,6 +139,9 @@ func (c *configuration) ruleset() *firewall.Ruleset {
 }
 
 func (c *configuration) readSettings() {
+	for _, e := range c.tables["system virtual-wire-pair"].list() {
+		c.skip(e.line, "config system virtual-wire-pair edit "+e.name, "packets between the interfaces of a pair are not routed; this is not read")
+	}
 	t := c.tables["system settings"]
 	if t == nil {
 		return
@@ -141,6 +153,9 @@ func (c *configuration) readSettings() {
 	}
 	if s.one("opmode", "nat") != "nat" {
 		c.skip(t.line, "config system settings set opmode", "the transparent mode is not read")
+	}
+	if s.one("asymroute", "disable") != "disable" || s.one("asymroute6", "disable") != "disable" {
+		c.skip(t.line, "config system settings set asymroute", "with asymmetric routing, packets that belong to no conversation pass by the policies")
 	}
 }
 
@@ -164,11 +179,11 @@ func (c *configuration) readZones() {
 }
 
 // base adds a base chain.
-func (c *configuration) base(name string, hook firewall.Hook, kind firewall.Kind, priority int, last firewall.Verdict) *firewall.Chain {
+func (c *configuration) base(name string, hook firewall.Hook, priority int, last firewall.Verdict) *firewall.Chain {
 	pos := firewall.Position{File: c.file}
 	chain := &firewall.Chain{
 		Table: "device", Name: name, Family: firewall.Inet, Pos: pos,
-		Base: &firewall.Base{Hook: hook, Kind: kind, Priority: priority, Default: last, Pos: pos},
+		Base: &firewall.Base{Hook: hook, Priority: priority, Default: last, Pos: pos},
 	}
 	c.chains = append(c.chains, chain)
 	return chain

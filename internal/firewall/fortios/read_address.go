@@ -81,12 +81,15 @@ func everything(family string) firewall.Addrs {
 }
 
 func (c *configuration) group(family string, e *entry, depth int) addresses {
+	if len(e.sets["member"]) == 0 {
+		return addresses{doubt: fmt.Sprintf("group %s has no members", cloud.OneLine(e.name, 80))}
+	}
 	out := c.join(family, e.sets["member"], depth+1)
 	for _, key := range e.keys {
 		switch {
 		case key == "member" || key == "exclude" || key == "exclude-member" || cosmetic(key):
 		default:
-			out.doubt = fmt.Sprintf("group %s has %s, which is not known", cloud.OneLine(e.name, 80), cloud.OneLine(key, 80))
+			return addresses{doubt: fmt.Sprintf("group %s has %s, which is not known", cloud.OneLine(e.name, 80), cloud.OneLine(key, 80))}
 		}
 	}
 	if e.one("exclude", "disable") == "enable" {
@@ -101,7 +104,10 @@ func (c *configuration) group(family string, e *entry, depth int) addresses {
 
 // join puts the addresses of names together, as far as the budget goes.
 func (c *configuration) join(family string, names []string, depth int) addresses {
-	if len(names) == 1 {
+	switch len(names) {
+	case 0:
+		return addresses{doubt: "expected names of addresses"}
+	case 1:
 		return c.address(family, names[0], depth)
 	}
 	var out addresses

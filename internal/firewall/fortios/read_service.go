@@ -49,14 +49,18 @@ func (c *configuration) service(name string, depth int) service {
 			}
 			out = append(out, inner...)
 		}
-		if group.one("proxy", "disable") == "enable" || len(out) == 0 {
-			out = doubtful("service group " + cloud.OneLine(name, 80) + " is of the proxy or empty")
+		isOdd := slices.ContainsFunc(group.keys, func(k string) bool {
+			return k != "member" && !cosmetic(k) && (k != "proxy" || group.one(k, "") != "disable")
+		})
+		if isOdd || len(out) == 0 {
+			out = doubtful("service group " + cloud.OneLine(name, 80) + " is empty or has settings that are not read")
 		}
 	case isKnown:
 		out = c.custom(preset(known))
 	default:
 		out = doubtful("service " + cloud.OneLine(name, 80) + " is neither in this file nor known")
 	}
+	out = united(out)
 	c.services[name] = out
 	return out
 }
@@ -86,7 +90,8 @@ func (c *configuration) custom(e *entry) service {
 			"protocol", "protocol-number", "tcp-portrange", "udp-portrange", "udplite-portrange", "sctp-portrange", "icmptype", "icmpcode", "helper",
 			"session-ttl", "tcp-halfclose-timer", "tcp-halfopen-timer", "tcp-timewait-timer", "tcp-rst-timer", "udp-idle-timer", "check-reset-range",
 		}
-		off := key == "proxy" && e.one(key, "") == "disable" || key == "iprange" && e.one(key, "") == "0.0.0.0"
+		value := e.one(key, "")
+		off := (key == "proxy" || key == "app-service-type") && value == "disable" || key == "iprange" && value == "0.0.0.0" || key == "fqdn" && value == ""
 		if err == nil && !off && !cosmetic(key) && !slices.Contains(known, key) {
 			err = fmt.Errorf("%s is not known", cloud.OneLine(key, 60))
 		}
@@ -174,8 +179,37 @@ func (c *configuration) anyOf(names []string, negate bool) []firewall.Match {
 		}
 		return nil
 	}
+	if len(names) > 1 {
+		all = united(all)
+	}
 	if len(all) == 1 && !negate {
 		return all[0]
 	}
 	return []firewall.Match{{Field: firewall.Tuple, Tuples: all, Not: negate}}
+}
+
+// united makes one alternative of those that ask for ports of the same protocol
+// and nothing else, so that long lists of ports stay small.
+func united(all service) service {
+	at := map[firewall.Number]int{} // alternatives by protocol
+	ports := map[firewall.Number][]firewall.Span[firewall.Number]{}
+	var out service
+	for _, m := range all {
+		plain := len(m) == 2 && m[0].Field == firewall.Protocol && m[1].Field == firewall.DstPort && !m[0].Not && !m[1].Not && len(m[0].Numbers.Spans()) == 1 &&
+			m[0].Numbers.Spans()[0].First == m[0].Numbers.Spans()[0].Last
+		if !plain {
+			out = append(out, m)
+			continue
+		}
+		n := m[0].Numbers.Spans()[0].First
+		if _, known := at[n]; !known {
+			at[n] = len(out)
+			out = append(out, m)
+		}
+		ports[n] = append(ports[n], m[1].Numbers.Spans()...)
+	}
+	for n, i := range at {
+		out[i] = []firewall.Match{out[i][0], {Field: firewall.DstPort, Numbers: firewall.NewSet(ports[n]...)}}
+	}
+	return out
 }

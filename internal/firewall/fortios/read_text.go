@@ -13,7 +13,9 @@ import (
 // What a configuration may have at most.
 const (
 	maxDepth   = 16        // blocks within each other
-	maxEntries = 4_000_000 // entries of the tables that are read
+	maxEntries = 1_500_000 // entries of the tables that are read
+	maxKeys    = 1000      // settings of an entry
+	maxSkipped = 1000      // pieces that are reported as not read
 	maxValue   = 1 << 20   // bytes of a line, also of one that goes on over several
 )
 
@@ -70,7 +72,7 @@ func (t *table) get(name string) *entry {
 type document struct {
 	file     string
 	tables   map[string]*table
-	domains  []string // VDOMs that have policies
+	domains  []string // VDOMs that have blocks
 	unparsed []firewall.Unparsed
 	count    int
 	hasBlock bool
@@ -90,9 +92,32 @@ type reader struct {
 	open   []frame
 	domain string // the VDOM whose blocks are open
 	chosen string // the VDOM that is read
+	words  words
 }
 
+// words keeps one string of each short word that comes again and again.
+type words map[string]string
+
+func (w words) of(text []byte) string {
+	const most, short = 1 << 16, 32
+	if known, ok := w[string(text)]; ok {
+		return known
+	}
+	s := string(text)
+	if len(w) < most && len(s) <= short {
+		w[s] = s
+	}
+	return s
+}
+
+// skip reports what is not read. Of very many the last one stands for the rest.
 func (d *document) skip(line int, text, why string) {
+	switch {
+	case len(d.unparsed) > maxSkipped:
+		return
+	case len(d.unparsed) == maxSkipped:
+		why = "this and all that follows of what is not read is too much to be listed"
+	}
 	d.unparsed = append(d.unparsed, firewall.Unparsed{
 		Pos: firewall.Position{File: d.file, Line: line}, Text: cloud.OneLine(text, 200), Why: cloud.OneLine(why, 300),
 	})
@@ -100,11 +125,11 @@ func (d *document) skip(line int, text, why string) {
 
 // load reads the text.
 func load(file string, text []byte) (*document, error) {
-	r := &reader{document: &document{file: file, tables: map[string]*table{}}}
+	r := &reader{document: &document{file: file, tables: map[string]*table{}}, words: words{}}
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	line := 1
 	for len(text) > 0 {
-		words, size, lines, ok := split(text)
+		words, size, lines, ok := split(text, r.words)
 		at := line
 		line += lines
 		raw := text[:size]
@@ -128,10 +153,9 @@ func load(file string, text []byte) (*document, error) {
 
 // split cuts the next line into words. Quoted ones may go on over lines. Size
 // and lines are those of what was taken.
-func split(text []byte) (words []string, size, lines int, ok bool) {
+func split(text []byte, known words) (words []string, size, lines int, ok bool) {
 	var current []byte
 	started, quote := false, byte(0)
-	ok = true
 	for size < len(text) {
 		c := text[size]
 		size++
@@ -163,7 +187,7 @@ func split(text []byte) (words []string, size, lines int, ok bool) {
 			quote, started = c, true
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 			if started {
-				words, current, started = append(words, string(current)), current[:0], false
+				words, current, started = append(words, known.of(current)), current[:0], false
 			}
 			if c == '\n' {
 				return nonEmpty(words), size, lines, true
@@ -262,10 +286,10 @@ func newTable(line int) *table {
 	return &table{line: line, own: entry{line: line}, index: map[string]*entry{}}
 }
 
-// wanted reports whether a block is read: of several VDOMs the first one with
-// policies alone.
+// wanted reports whether a block is read: of several VDOMs those of the first
+// one with blocks alone.
 func (r *reader) wanted(name string, line int) bool {
-	if r.domain != "" && strings.HasPrefix(name, "firewall ") {
+	if r.domain != "" {
 		if r.chosen == "" {
 			r.chosen = r.domain
 		}
@@ -297,6 +321,9 @@ func (r *reader) edit(top *frame, w []string, line int) error {
 	if top.table == nil {
 		return nil
 	}
+	if w[0] == "0" && strings.HasPrefix(top.name, "firewall ") {
+		r.skip(line, "config "+top.name+" edit 0", "expected the number that the device gave it, not 0, which makes a new one each time")
+	}
 	if r.count++; r.count > maxEntries {
 		return fmt.Errorf("more than %d entries; give the tables that filter", maxEntries)
 	}
@@ -321,19 +348,27 @@ func (r *reader) setting(top *frame, w []string, line int, raw []byte) {
 		return
 	}
 	key := w[1]
-	if _, known := e.sets[key]; !known {
-		e.keys = append(e.keys, key)
-	}
+	_, known := e.sets[key]
 	switch w[0] {
-	case "set":
-		e.sets[key] = w[2:]
-	case "append":
-		e.sets[key] = append(e.sets[key], w[2:]...)
+	case "set", "append":
+		if !known && len(e.keys) == maxKeys {
+			r.skip(line, string(raw[:min(len(raw), 200)]), "expected at most 1000 settings of one entry")
+			return
+		}
+		if !known {
+			e.keys = append(e.keys, key)
+		}
+		if w[0] == "set" {
+			e.sets[key] = w[2:]
+		} else {
+			e.sets[key] = append(e.sets[key], w[2:]...)
+		}
 	case "unset":
-		delete(e.sets, key)
-		e.keys = slices.DeleteFunc(e.keys, func(k string) bool { return k == key })
+		if known {
+			delete(e.sets, key)
+			e.keys = slices.DeleteFunc(e.keys, func(k string) bool { return k == key })
+		}
 	default:
-		e.keys = slices.DeleteFunc(e.keys, func(k string) bool { _, known := e.sets[k]; return !known })
 		r.skip(line, string(raw[:min(len(raw), 200)]), "expected set, unset, append, edit, next or end")
 	}
 }

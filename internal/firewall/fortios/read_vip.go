@@ -3,6 +3,7 @@ package fortios
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,6 +20,10 @@ type vip struct {
 	name, family string
 	outside      []firewall.Match // what a packet to it looks like before
 	inside       firewall.NATRange
+	from         firewall.Span[netip.Addr] // addresses that packets are sent to
+	protocol     firewall.Number           // 0 for all
+	outer        firewall.Numbers
+	rule         int // of the chain
 }
 
 // readVIPs makes the chain of virtual IPs. One that no policy names may do
@@ -46,12 +51,16 @@ func (c *configuration) readVIPs() {
 				names := c.zones[in]
 				if names == nil {
 					names = []string{in}
+					if !c.isInterface(in) {
+						m = append(m, cloud.Undecidable("which interfaces "+cloud.OneLine(in, 60)+" stands for is not in this file"))
+					}
 				}
 				m = append(m, firewall.Match{Field: firewall.InInterface, Names: names})
 			}
 			if !c.isCentral && !named[family+" "+e.name] {
 				m = append(m, cloud.Undecidable("whether a virtual IP that no policy names translates is not known"))
 			}
+			v.rule = len(chain.Rules)
 			c.vips = append(c.vips, v)
 			chain.Rules = append(chain.Rules, firewall.Rule{
 				Matches: m, Action: firewall.Action{Kind: firewall.DNAT, To: v.inside}, Pos: c.at(e),
@@ -60,7 +69,36 @@ func (c *configuration) readVIPs() {
 		}
 	}
 	if len(chain.Rules) > 0 {
+		c.contested(chain)
 		c.chains = append(c.chains, chain)
+	}
+}
+
+// contested leaves open which of several virtual IPs translates a packet that
+// is meant by more than one: each but the last may be passed over.
+func (c *configuration) contested(chain *firewall.Chain) {
+	doubted := map[int]bool{}
+	doubt := func(i int) {
+		if r := &chain.Rules[i]; !doubted[i] {
+			r.Matches = append(r.Matches, cloud.Undecidable("which of several virtual IPs for the same packets comes first is not known"))
+		}
+		doubted[i] = true
+	}
+	sorted := slices.Clone(c.vips)
+	slices.SortFunc(sorted, func(a, b vip) int { return a.from.First.Compare(b.from.First) })
+	for i, a := range sorted {
+		for _, b := range sorted[i+1:] {
+			if a.from.Last.Less(b.from.First) {
+				break
+			}
+			if c.budget--; c.budget < 0 {
+				doubt(a.rule)
+				break
+			}
+			if a.protocol == 0 || b.protocol == 0 || a.protocol == b.protocol && !a.outer.Intersect(b.outer).Empty() {
+				doubt(min(a.rule, b.rule))
+			}
+		}
 	}
 }
 
@@ -87,10 +125,11 @@ func (c *configuration) named() map[string]bool {
 	return out
 }
 
-// members are the virtual IPs that a name stands for.
+// members are the virtual IPs that a name stands for, as far as the budget goes.
 func (c *configuration) members(family, name string, into map[string]bool, depth int) {
 	key := family + " " + name
-	if depth > maxNesting || into[key] {
+	c.budget -= 20 // each becomes several conditions
+	if depth > maxNesting || into[key] || c.budget < 0 {
 		return
 	}
 	into[key] = true
@@ -112,7 +151,10 @@ func readVIP(family string, e *entry) (vip, []firewall.Match, error) {
 	if err1 != nil || err2 != nil || first.Is4() != to.Is4() || first.Is4() != (family == "") {
 		return v, nil, errors.New("expected extip and mappedip with an address or a range each, of one family")
 	}
-	v.inside = firewall.NATRange{First: to, Last: end}
+	if first.IsUnspecified() {
+		return v, nil, errors.New("the virtual IP stands for the address that its interface has, which is not read; expected extip with that address")
+	}
+	v.inside, v.from = firewall.NATRange{First: to, Last: end}, firewall.Span[netip.Addr]{First: first, Last: last}
 	m := []firewall.Match{cloud.Addrs(firewall.Dst, firewall.NewSet(firewall.Span[netip.Addr]{First: first, Last: last}))}
 	v.outside = []firewall.Match{cloud.Addrs(firewall.OrigDst, m[0].Addrs)}
 	if e.one("portforward", "disable") == "enable" {
@@ -129,7 +171,7 @@ func readVIP(family string, e *entry) (vip, []firewall.Match, error) {
 			m = append(m, cloud.Undecidable("what "+cloud.OneLine(key, 60)+" does in a virtual IP is not read"))
 		}
 	}
-	for name := range e.subs {
+	for _, name := range slices.Sorted(maps.Keys(e.subs)) {
 		m = append(m, cloud.Undecidable("what "+cloud.OneLine(name, 60)+" does in a virtual IP is not read"))
 	}
 	return v, m, nil
@@ -149,6 +191,7 @@ func (v *vip) ports(e *entry, m *[]firewall.Match) error {
 	if err != nil {
 		return err
 	}
+	v.protocol, v.outer = n, outer.Numbers
 	*m = append(*m, cloud.Protocol(n), outer)
 	v.outside = append(v.outside, cloud.Protocol(n), firewall.Match{Field: firewall.OrigDstPort, Numbers: outer.Numbers})
 	if !inner.Numbers.Equal(outer.Numbers) {
@@ -188,11 +231,13 @@ func (c *configuration) destination(p *entry, family string, names []string, neg
 			plain = append(plain, name)
 		}
 	}
-	hasVIP := slices.ContainsFunc(c.vips, func(v vip) bool { return v.family == family })
-	if len(wanted) == 0 && (c.isCentral || !hasVIP) {
+	if len(wanted) == 0 && (c.isCentral || !c.hasVIP(family)) {
 		m := c.join(family, plain, 0).match(firewall.Dst)
 		m.Not = negate
 		return m
+	}
+	if c.budget < 0 {
+		return cloud.Undecidable("the groups of virtual IPs are too large to be put together")
 	}
 	if negate {
 		return cloud.Undecidable("negated destinations beside virtual IPs are not read")
@@ -201,16 +246,20 @@ func (c *configuration) destination(p *entry, family string, names []string, neg
 	if len(plain) > 0 {
 		a := c.join(family, plain, 0)
 		tuples = append(tuples, []firewall.Match{status(firewall.StatusNone), a.match(firewall.Dst)})
-		translated := []firewall.Match{status(firewall.StatusDNAT)}
-		if p.one("match-vip", "disable") != "enable" || !a.set.Equal(everything(family)) {
-			translated = append(translated, cloud.Undecidable("whether a policy that names no virtual IP matches what one translates depends on the release"))
+		translated := status(firewall.StatusDNAT)
+		doubt := cloud.Undecidable("whether a policy that names no virtual IP matches what one translates depends on the release")
+		switch {
+		case p.one("match-vip", "disable") == "enable" && a.doubt == "" && a.set.Equal(everything(family)):
+			tuples = append(tuples, []firewall.Match{translated})
+		case a.doubt != "":
+			tuples = append(tuples, []firewall.Match{translated, doubt})
+		default:
+			tuples = append(tuples,
+				[]firewall.Match{translated, cloud.Addrs(firewall.Dst, a.set), doubt}, []firewall.Match{translated, cloud.Addrs(firewall.OrigDst, a.set), doubt})
 		}
-		tuples = append(tuples, translated)
 	}
-	for _, v := range c.vips {
-		if v.family != family || !wanted[family+" "+v.name] {
-			continue
-		}
+	for _, i := range c.chosen(family, wanted) {
+		v := c.vips[i]
 		inside := cloud.Addrs(firewall.Dst, firewall.NewSet(firewall.Span[netip.Addr]{First: v.inside.First, Last: v.inside.Last}))
 		tuples = append(tuples, append([]firewall.Match{status(firewall.StatusDNAT), inside}, v.outside...))
 	}
@@ -218,6 +267,30 @@ func (c *configuration) destination(p *entry, family string, names []string, neg
 		return cloud.Undecidable("the virtual IPs that the policy names are not read")
 	}
 	return firewall.Match{Field: firewall.Tuple, Tuples: tuples}
+}
+
+// hasVIP reports whether there are virtual IPs of a family; those of IPv4 come
+// first.
+func (c *configuration) hasVIP(family string) bool {
+	return len(c.vips) > 0 && (c.vips[0].family == family || c.vips[len(c.vips)-1].family == family)
+}
+
+// chosen gives the places of the virtual IPs that are wanted, in order.
+func (c *configuration) chosen(family string, wanted map[string]bool) []int {
+	if c.places == nil {
+		c.places = map[string]int{}
+		for i, v := range c.vips {
+			c.places[v.family+" "+v.name] = i
+		}
+	}
+	var out []int
+	for key := range wanted {
+		if i, ok := c.places[key]; ok && c.vips[i].family == family {
+			out = append(out, i)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func status(n firewall.Number) firewall.Match {

@@ -18,13 +18,15 @@ const maxText = 128 << 20
 func Sniff(head []byte) bool {
 	for _, start := range []string{
 		"set security policies ", "set security zones ", "set security address-book ", "set firewall family inet", "set firewall filter ",
-		"set applications application", "set groups ", "security {", "firewall {\n    family inet", "firewall {\n    filter ",
+		"set applications application", "set groups ", "set version ", "security {", "firewall {\n    family inet", "firewall {\n    filter ",
 	} {
 		if bytes.HasPrefix(head, []byte(start)) || bytes.Contains(head, []byte("\n"+start)) {
 			return true
 		}
 	}
-	return bytes.HasPrefix(head, []byte("## Last c")) || bytes.Contains(head, []byte("\nsystem {\n    host-name "))
+	first, _, _ := bytes.Cut(head, []byte("\n"))
+	return bytes.HasPrefix(head, []byte("## Last c")) || bytes.HasPrefix(first, []byte("version ")) && bytes.HasSuffix(bytes.TrimSpace(first), []byte(";")) ||
+		bytes.Contains(head, []byte("\nsystem {\n    host-name "))
 }
 
 // Parse reads the output of "show configuration" of an SRX, in braces or piped
@@ -32,12 +34,15 @@ func Sniff(head []byte) bool {
 // interface it comes in on, static and destination NAT, the policies of its pair
 // of zones, the global ones, the default, and the filters of the interface it
 // leaves by. What is for the device itself meets host-inbound-traffic of the
-// zone, the policies to the zone junos-host and the filters of lo0.
+// zone, the policies to the zone junos-host and the filters of lo0; for an
+// address of another zone than it comes from, it is undecided.
 //
 // Through which interface an address is reached is told by the addresses of the
 // interfaces and by static routes, the latter only where the device runs no
 // routing protocol. Where it is not known, policies that name the zone a packet
 // goes to are undecided.
+//
+// A group of one device of a cluster is read as that of both.
 //
 // Limits: screens, intrusion detection, content filters and policers, which
 // only drop more, are not looked at, nor is source NAT, which acts after the
@@ -65,7 +70,7 @@ func Parse(file string, text []byte) (*firewall.Ruleset, error) {
 
 // maxWork bounds the spans of addresses and the terms of applications that are
 // put together from those of others.
-const maxWork = 20_000_000
+const maxWork = 5_000_000
 
 // configuration is a tree being translated.
 type configuration struct {
@@ -96,7 +101,14 @@ func (c *configuration) at(n *node) firewall.Position {
 	return firewall.Position{File: c.file, Line: n.line}
 }
 
+// skip reports what is not read. Of very many the last one stands for the rest.
 func (c *configuration) skip(n *node, text, why string) {
+	switch {
+	case len(c.unparsed) > maxSkipped:
+		return
+	case len(c.unparsed) == maxSkipped:
+		why = "this and all that follows of what is not read is too much to be listed"
+	}
 	c.unparsed = append(c.unparsed, firewall.Unparsed{Pos: c.at(n), Text: cloud.OneLine(text, 200), Why: cloud.OneLine(why, 300)})
 }
 
@@ -109,7 +121,7 @@ func top() []string {
 	return []string{
 		"security", "applications", "firewall", "interfaces", "groups", "apply-groups", "policy-options", "routing-options", "schedulers",
 		"access", "access-profile", "accounting-options", "chassis", "class-of-service", "event-options", "forwarding-options", "poe",
-		"protocols", "routing-instances", "rcsid", "services", "snmp", "switch-options", "system", "version", "virtual-chassis", "vlans", "wlan",
+		"protocols", "routing-instances", "rcsid", "ethernet-switching-options", "multicast-snooping-options", "vmhost", "services", "snmp", "switch-options", "system", "version", "virtual-chassis", "vlans", "wlan", "bridge-domains",
 	}
 }
 
@@ -118,7 +130,8 @@ func guarded() []string {
 	return []string{
 		"policies", "zones", "address-book", "nat", "forwarding-options", "alg", "authentication-key-chains", "certificates", "dynamic-address",
 		"firewall-authentication", "flow", "idp", "ike", "ipsec", "log", "pki", "policy-statistics", "screen", "ssh-known-hosts", "traceoptions",
-		"user-identification", "utm",
+		"user-identification", "utm", "alarms", "application-firewall", "application-tracking", "datapath-debug", "key-protection", "macsec",
+		"remote-access", "tcp-encap",
 	}
 }
 
@@ -139,6 +152,7 @@ func (c *configuration) ruleset() *firewall.Ruleset {
 	c.readBooks(security.find("address-book"))
 	local, routes := c.place()
 	c.modes(security.find("forwarding-options", "family"))
+	c.elements()
 	c.interfaceFilters()
 	c.translations(security.find("nat"))
 	c.through(security)
@@ -159,9 +173,27 @@ func (c *configuration) base(name string, hook firewall.Hook, f firewall.Family,
 	return chain
 }
 
+// elements looks for parts besides security that bear on packets.
+func (c *configuration) elements() {
+	for k := range c.root.find("services").each() {
+		if slices.Contains([]string{"nat", "stateful-firewall", "service-set", "captive-portal-content-delivery"}, k.word) {
+			c.skip(k, "services "+k.word, "services of interfaces that filter or translate are not read")
+		}
+	}
+	if n := c.root.find("protocols", "l2-learning", "global-mode", "transparent-bridge"); n != nil {
+		c.skip(n, "protocols l2-learning global-mode transparent-bridge", "the transparent mode is not read")
+	}
+	if n := c.root.find("bridge-domains"); n != nil {
+		c.skip(n, "bridge-domains", "packets that are bridged are not read")
+	}
+}
+
 // modes looks at how families are forwarded: by flow, which policies judge, by
 // packet, which they do not, or not at all.
 func (c *configuration) modes(families *node) {
+	if families.find("inet6", "mode") == nil {
+		c.assume("IPv6 is taken as forwarded by flow: the mode of family inet6 is not in this file, and some devices drop all of it by default")
+	}
 	for f := range families.each() {
 		for m := range f.find("mode").each() {
 			switch {

@@ -93,7 +93,7 @@ func (c *configuration) entry(book *node, name string, depth int) addresses {
 	if isSet {
 		out = c.addressSet(book, n, depth)
 	} else {
-		out = c.single(n)
+		out = single(n)
 	}
 	c.addrs[n] = out
 	return out
@@ -109,8 +109,11 @@ func (c *configuration) addressSet(book, set *node, depth int) addresses {
 				parts = append(parts, c.entry(book, m.word, depth+1))
 			}
 		default:
-			parts = append(parts, addresses{doubt: fmt.Sprintf("address-set %s has %s, which is not known", cloud.OneLine(set.word, 80), cloud.OneLine(part.word, 80))})
+			return addresses{doubt: fmt.Sprintf("address-set %s has %s, which is not known", cloud.OneLine(set.word, 80), cloud.OneLine(part.word, 80))}
 		}
+	}
+	if len(parts) == 0 {
+		return addresses{doubt: fmt.Sprintf("address-set %s is empty", cloud.OneLine(set.word, 80))}
 	}
 	return c.join(parts)
 }
@@ -139,7 +142,7 @@ func (c *configuration) join(parts []addresses) addresses {
 
 // single reads an entry that is no set: a prefix, a range, or what cannot be
 // known.
-func (c *configuration) single(n *node) addresses {
+func single(n *node) addresses {
 	var parts []addresses
 	for k := range n.each() {
 		switch k.word {
@@ -159,7 +162,10 @@ func (c *configuration) single(n *node) addresses {
 			parts = append(parts, addresses{set: firewall.AddrsOf(p)})
 		}
 	}
-	return c.join(parts)
+	if len(parts) != 1 {
+		return addresses{doubt: fmt.Sprintf("address %s: expected one prefix, range or name", cloud.OneLine(n.word, 80))}
+	}
+	return parts[0]
 }
 
 // ranged reads "range-address A to B".

@@ -26,7 +26,7 @@ var predefined = map[string]string{ //nolint:gochecknoglobals // read-only table
 	"junos-chargen": "udp/19", "junos-dhcp-client": "udp/68", "junos-dhcp-relay": "udp/67",
 	"junos-dhcp-server": "udp/67", "junos-discard": "udp/9", "junos-dns-tcp": "tcp/53", "junos-dns-udp": "udp/53",
 	"junos-echo": "udp/7", "junos-finger": "tcp/79", "junos-ftp": "tcp/21", "junos-gopher": "tcp/70",
-	"junos-gre": "47", "junos-http": "tcp/80", "junos-http-ext": "tcp/7001", "junos-https": "tcp/443",
+	"junos-gre": "47", "junos-http": "tcp/80", "junos-http-ext": "tcp/7001 tcp?", "junos-https": "tcp/443",
 	"junos-icmp-all": "1", "junos-icmp-ping": "1/8", "junos-icmp6-all": "58", "junos-icmp6-echo-request": "58/128",
 	"junos-icmp6-packet-too-big": "58/2", "junos-ping": "1/8 1?", "junos-pingv6": "58/128 58?", "junos-ident": "tcp/113", "junos-ike": "udp/500",
 	"junos-ike-nat": "udp/4500", "junos-imap": "tcp/143", "junos-imaps": "tcp/993", "junos-internet-locator-service": "tcp/389",
@@ -37,8 +37,8 @@ var predefined = map[string]string{ //nolint:gochecknoglobals // read-only table
 	"junos-ntp": "udp/123", "junos-ospf": "89", "junos-pc-anywhere": "udp/5632", "junos-pop3": "tcp/110", "junos-pptp": "tcp/1723",
 	"junos-printer": "tcp/515", "junos-r2cp": "udp/28672", "junos-radacct": "udp/1813", "junos-radius": "udp/1812",
 	"junos-realaudio": "tcp/554", "junos-rip": "udp/520", "junos-rsh": "tcp/514", "junos-rtsp": "tcp/554", "junos-sccp": "tcp/2000",
-	"junos-sip": "udp/5060 tcp/5060", "junos-smb": "tcp/139 tcp/445", "junos-smb-session": "tcp/445", "junos-smtp": "tcp/25",
-	"junos-smtps": "tcp/465", "junos-snmp": "udp/161", "junos-snmp-agentx": "tcp/705", "junos-snpp": "tcp/444", "junos-sql-monitor": "udp/1434",
+	"junos-sip": "udp/5060 tcp/5060", "junos-smb": "tcp/139 tcp/445", "junos-smb-session": "tcp/445", "junos-smtp": "tcp/25 tcp/587?",
+	"junos-smtps": "tcp/465 tcp/587?", "junos-snmp": "udp/161", "junos-snmp-agentx": "tcp/705", "junos-snpp": "tcp/444", "junos-sql-monitor": "udp/1434",
 	"junos-sqlnet-v2": "tcp/1521", "junos-ssh": "tcp/22", "junos-syslog": "udp/514",
 	"junos-tacacs": "tcp/49", "junos-tacacs-ds": "tcp/65", "junos-talk": "udp/517 tcp/517", "junos-tcp-any": "tcp", "junos-telnet": "tcp/23",
 	"junos-tftp": "udp/69", "junos-udp-any": "udp", "junos-uucp": "udp/540",
@@ -49,7 +49,7 @@ var predefined = map[string]string{ //nolint:gochecknoglobals // read-only table
 // services reads the form of the tables: "tcp/22 udp/500-600 58/128 89".
 func services(text string) application {
 	var out application
-	for _, part := range strings.Fields(text) {
+	for part := range strings.FieldsSeq(text) {
 		part, isDoubtful := strings.CutSuffix(part, "?")
 		name, number, _ := strings.Cut(part, "/")
 		n, _ := cloud.ProtocolNumber(name)
@@ -96,6 +96,7 @@ func (c *configuration) application(name string, depth int) application {
 	default:
 		out = doubtful("application " + cloud.OneLine(name, 80) + " is neither in this file nor known")
 	}
+	out = united(out)
 	c.apps[name] = out
 	return out
 }
@@ -126,6 +127,11 @@ func (c *configuration) custom(n *node) application {
 		var out application
 		for t := range terms.each() {
 			out = append(out, term(n.word, t)...)
+		}
+		for k := range n.each() {
+			if k.word != "term" && k.word != "description" && k.word != "application-protocol" && k.word != "inactivity-timeout" {
+				return doubtful("application " + cloud.OneLine(n.word, 80) + " has " + cloud.OneLine(k.word, 60) + " beside terms")
+			}
 		}
 		return out
 	}
@@ -282,4 +288,30 @@ var portNames = map[string]firewall.Number{ //nolint:gochecknoglobals // read-on
 	"radacct": 1813, "radius": 1812, "rip": 520, "rkinit": 2108, "smtp": 25, "snmp": 161, "snmptrap": 162, "snpp": 444,
 	"socks": 1080, "ssh": 22, "sunrpc": 111, "syslog": 514, "tacacs": 49, "tacacs-ds": 65, "talk": 517, "telnet": 23, "tftp": 69,
 	"timed": 525, "who": 513, "xdmcp": 177,
+}
+
+// united makes one alternative of those that ask for ports of the same protocol
+// and nothing else, so that long lists of ports stay small.
+func united(all application) application {
+	at := map[firewall.Number]int{} // alternatives by protocol
+	ports := map[firewall.Number][]firewall.Span[firewall.Number]{}
+	var out application
+	for _, m := range all {
+		plain := len(m) == 2 && m[0].Field == firewall.Protocol && m[1].Field == firewall.DstPort && !m[0].Not && !m[1].Not && len(m[0].Numbers.Spans()) == 1 &&
+			m[0].Numbers.Spans()[0].First == m[0].Numbers.Spans()[0].Last
+		if !plain {
+			out = append(out, m)
+			continue
+		}
+		n := m[0].Numbers.Spans()[0].First
+		if _, known := at[n]; !known {
+			at[n] = len(out)
+			out = append(out, m)
+		}
+		ports[n] = append(ports[n], m[1].Numbers.Spans()...)
+	}
+	for n, i := range at {
+		out[i] = []firewall.Match{out[i][0], {Field: firewall.DstPort, Numbers: firewall.NewSet(ports[n]...)}}
+	}
+	return out
 }

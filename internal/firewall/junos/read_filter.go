@@ -2,6 +2,7 @@ package junos
 
 import (
 	"slices"
+	"strings"
 
 	"reconshield/internal/firewall"
 	"reconshield/internal/firewall/cloud"
@@ -26,9 +27,33 @@ func (c *configuration) interfaceFilters() {
 			}
 		}
 	})
+	c.families(func(name string, family *node) {
+		for _, key := range []string{"simple-filter", "service"} {
+			if n := family.find(key); n != nil {
+				c.skip(n, "interfaces "+name+" family "+family.word+" "+key, "expected filters of another kind; these are not read")
+			}
+		}
+	})
+	for i := range c.root.find("interfaces").each() {
+		for u := range i.find("unit").each() {
+			if n := u.find("filter"); n != nil {
+				c.skip(n, "interfaces "+i.word+" unit "+u.word+" filter", "filters of units are not read, those of families are")
+			}
+		}
+	}
 	for f := range c.root.find("forwarding-options", "family").each() {
 		if n := f.find("filter"); n != nil {
 			c.skip(n, "forwarding-options family "+f.word+" filter", "filters of forwarding tables are not read")
+		}
+	}
+	for i := range c.root.find("routing-instances").each() {
+		if n := i.find("forwarding-options"); n != nil {
+			c.skip(n, "routing-instances "+i.word+" forwarding-options", "filters of forwarding tables are not read")
+		}
+	}
+	for r := range c.root.find("interfaces", "interface-range").each() {
+		if n := r.find("unit"); n != nil {
+			c.skip(n, "interfaces interface-range "+r.word+" unit", "units of ranges of interfaces are not read; give the output of show configuration | display inheritance | display set")
 		}
 	}
 }
@@ -57,11 +82,14 @@ func (c *configuration) bind(name string, f firewall.Family, list *node, isOut b
 	all.Rules = append(all.Rules, firewall.Rule{Action: firewall.Action{Kind: firewall.Drop}, Pos: c.at(list), Text: "the end of the filter drops"})
 	hook, m := firewall.Prerouting, []firewall.Match(nil)
 	switch {
-	case isOut && len(name) > 4 && name[:4] == "lo0.":
+	case isOut && strings.HasPrefix(name, "lo0."):
 		return // what the device itself sends
+	case strings.HasPrefix(name, "lo0.") && name != "lo0.0":
+		c.skip(list, "interfaces "+name+" filter", "which packets for the device the filter of a unit of lo0 other than 0 judges is not read")
+		return
 	case isOut:
 		hook, m = firewall.Postrouting, []firewall.Match{{Field: firewall.OutInterface, Names: []string{name}}}
-	case len(name) > 4 && name[:4] == "lo0.":
+	case name == "lo0.0":
 		hook = firewall.Input
 	default:
 		m = []firewall.Match{{Field: firewall.InInterface, Names: []string{name}}}
@@ -112,13 +140,14 @@ func (c *configuration) term(t *node) firewall.Rule {
 	for k := range t.find("from").each() {
 		r.Text += " " + k.word + " " + summary(k)
 	}
-	for k := range t.each() {
-		if k.word != "from" && k.word != "then" {
-			r.Matches = append(r.Matches, cloud.Undecidable("the term has "+k.word+", which is not known"))
-		}
-	}
 	then := t.find("then")
 	r.Text = cloud.OneLine(r.Text+" then "+summary(then), 300)
+	for k := range t.each() {
+		if k.word != "from" && k.word != "then" {
+			r.Action = firewall.Action{Kind: firewall.Unknown, Why: cloud.OneLine("the term has "+k.word+", which is not read", 300)}
+			return r
+		}
+	}
 	kinds := map[string]firewall.ActionKind{"accept": firewall.Accept, "discard": firewall.Drop, "reject": firewall.Reject, "next": firewall.Continue}
 	var actions []firewall.ActionKind
 	for k := range then.each() {

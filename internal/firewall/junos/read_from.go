@@ -16,8 +16,8 @@ import (
 // from translates the conditions of a filter's term. Values of one condition
 // are alternatives; conditions must all hold.
 func (c *configuration) from(n *node) []firewall.Match {
-	var out, ported, typed []firewall.Match
-	hasProtocol := false
+	var out, ported, flagged, typed []firewall.Match
+	named := firewall.NumberRange(0, 255) // protocols that the term is about
 	for k := range n.each() {
 		name, not := strings.CutSuffix(k.word, "-except")
 		m, err := c.condition(n, k, name)
@@ -29,28 +29,31 @@ func (c *configuration) from(n *node) []firewall.Match {
 		}
 		switch name {
 		case "protocol", "next-header", "payload-protocol":
-			hasProtocol = true
+			if err == nil && !not {
+				named = m[0].Numbers
+			}
 			out = append(out, m...)
-		case "port", "source-port", "destination-port", "tcp-established", "tcp-initial":
+		case "port", "source-port", "destination-port":
 			ported = append(ported, m...)
+		case "tcp-established", "tcp-initial":
+			flagged = append(flagged, m...)
 		case "icmp-type", "icmp-code":
 			typed = append(typed, m...)
 		default:
 			out = append(out, m...)
 		}
 	}
-	if !hasProtocol {
-		ported = blind(ported, cloud.TCP, cloud.UDP, cloud.SCTP)
-		typed = blind(typed, cloud.ICMP, cloud.ICMPv6)
-	}
-	return slices.Concat(out, ported, typed, c.direction(n, "source", firewall.Src), c.direction(n, "destination", firewall.Dst), c.direction(n, "", firewall.Src))
+	ported = blind(ported, named, cloud.TCP, cloud.UDP, cloud.SCTP)
+	flagged = blind(flagged, named, cloud.TCP)
+	typed = blind(typed, named, cloud.ICMP, cloud.ICMPv6)
+	return slices.Concat(out, ported, flagged, typed, c.direction(n, "source", firewall.Src), c.direction(n, "destination", firewall.Dst), c.direction(n, "", firewall.Src))
 }
 
 // blind is for conditions on fields that the device looks for in packets of any
-// protocol, where no condition names one.
-func blind(m []firewall.Match, has ...firewall.Number) []firewall.Match {
-	if len(m) == 0 {
-		return nil
+// protocol, where the protocols that the term names do not all have them.
+func blind(m []firewall.Match, named firewall.Numbers, has ...firewall.Number) []firewall.Match {
+	if len(m) == 0 || named.Subtract(firewall.NumbersOf(has...)).Empty() {
+		return m
 	}
 	others := firewall.Match{Field: firewall.Protocol, Numbers: firewall.NumbersOf(has...), Not: true}
 	doubt := cloud.Undecidable("the term looks for ports or types in packets of every protocol")
@@ -85,7 +88,7 @@ func (c *configuration) condition(from, k *node, name string) ([]firewall.Match,
 	case "icmp-type":
 		return types(from, k, name)
 	case "icmp-code":
-		if from.find("icmp-type") != nil {
+		if from.find("icmp-type") != nil || from.find("icmp-type-except") != nil {
 			return nil, nil // told by types
 		}
 		return types(from, k, name)
@@ -116,14 +119,21 @@ func numbers(field firewall.Field, k *node, read func(string) (firewall.Numbers,
 
 // types is the condition on types and codes of ICMP.
 func types(from, k *node, name string) ([]firewall.Match, error) {
-	protocol := cloud.ICMP
-	for _, p := range slices.Concat(from.find("protocol").words(), from.find("next-header").words()) {
-		if n, _ := protocolNumber(p); n == cloud.ICMPv6 {
+	isExcept := from.find("icmp-type-except") != nil || from.find("icmp-code-except") != nil
+	if count := slices.DeleteFunc(from.words(), func(w string) bool { return !strings.HasPrefix(w, "icmp-") }); isExcept && len(count) > 1 {
+		return nil, errors.New("exceptions beside other types and codes are not read")
+	}
+	protocol := firewall.Number(0)
+	for _, p := range slices.Concat(from.find("protocol").words(), from.find("next-header").words(), from.find("payload-protocol").words()) {
+		if n, _ := protocolNumber(p); n == cloud.ICMPv6 || n == cloud.ICMP {
 			protocol = n
 		}
 	}
 	read := func(v string) (firewall.Numbers, error) {
 		n, ok := icmpType(protocol, v)
+		if _, err := strconv.ParseUint(v, 10, 8); protocol == 0 && err != nil {
+			return firewall.Numbers{}, fmt.Errorf("%q: expected a number, as the term does not say whether it is of ICMP or ICMPv6", cloud.OneLine(v, 40))
+		}
 		if !ok {
 			return firewall.Numbers{}, fmt.Errorf("%q: expected a number", cloud.OneLine(v, 40))
 		}
@@ -199,8 +209,8 @@ func (c *configuration) longest(direct, lists []*node) addresses {
 	}
 	for _, l := range lists {
 		n := c.root.find("policy-options", "prefix-list", l.word)
-		if n == nil {
-			doubt = "prefix-list " + cloud.OneLine(l.word, 80) + " is not in this file"
+		if len(n.kidsOf()) == 0 {
+			doubt = "prefix-list " + cloud.OneLine(l.word, 80) + " is not in this file or is empty"
 		}
 		for k := range n.each() {
 			if c.budget--; c.budget < 0 {

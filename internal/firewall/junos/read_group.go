@@ -15,6 +15,10 @@ func (c *configuration) inherit(root *node) *node {
 	for _, name := range names {
 		g := groups.find(name)
 		switch {
+		case name == "${node}":
+			for _, node := range []string{"node0", "node1"} {
+				c.perNode(t, groups.find(node))
+			}
 		case g != nil:
 			c.merge(t, g)
 		case !slices.Contains([]string{"junos-defaults", "re0", "re1"}, name):
@@ -28,6 +32,21 @@ func (c *configuration) inherit(root *node) *node {
 // bearing reports whether a part at the top has to do with filtering.
 func bearing(word string) bool {
 	return slices.Contains([]string{"security", "applications", "firewall", "interfaces", "policy-options"}, word)
+}
+
+// perNode adds the group of one device of a cluster, which may hold no more
+// that filters than the port for management.
+func (c *configuration) perNode(t *tree, group *node) {
+	for k := range group.each() {
+		for i := range k.each() {
+			if bearing(k.word) && (k.word != "interfaces" || i.word != "fxp0") {
+				c.skip(i, "groups "+group.word+" "+k.word+" "+i.word, "what one device of a cluster has for itself is read for fxp0 alone; give the output of show configuration | display inheritance | display set")
+			}
+		}
+	}
+	if group != nil {
+		c.merge(t, group)
+	}
 }
 
 // merge adds the tree of a group.

@@ -2,6 +2,7 @@ package junos
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -30,9 +31,16 @@ var routing = map[string]string{ //nolint:gochecknoglobals // read-only table
 func (c *configuration) toDevice(security *node) {
 	if len(c.order) > 0 {
 		base := c.base("host-inbound-traffic", firewall.Input, firewall.Inet, firewall.DropVerdict, firewall.Position{File: c.file})
+		base.Rules = append(base.Rules, c.stranger(c.order[0].node), c.managed())
+		c.elsewhere(base)
 		for _, z := range c.order {
 			c.inbound(base, z)
 		}
+		base.Rules = append(base.Rules, firewall.Rule{
+			Matches: []firewall.Match{{Field: firewall.Protocol, Numbers: firewall.NumbersOf(cloud.IPIP, 41, 47, cloud.ESP, cloud.AH)}},
+			Action:  firewall.Action{Kind: firewall.Unknown, Why: "which tunnels end at the device is not read"},
+			Pos:     c.at(c.order[0].node), Text: "tunnels that end at the device",
+		})
 	}
 	policies := security.find("policies")
 	var own *firewall.Chain
@@ -44,17 +52,49 @@ func (c *configuration) toDevice(security *node) {
 			own = c.base("policies to "+host, firewall.Input, firewall.Inet, firewall.AcceptVerdict, c.at(pair))
 			own.Base.Priority = 10
 		}
-		chain := c.policies("from-zone "+from+" to-zone "+host, pair, from, "")
-		chain.Rules = append(chain.Rules, firewall.Rule{
-			Action: firewall.Action{Kind: firewall.Unknown, Why: "what becomes of packets that no policy to " + host + " matches is not known"},
-			Pos:    c.at(pair), Text: "the end of the policies to " + host,
+		chain, in := c.policies("from-zone "+from+" to-zone "+host, pair, from, ""), c.link(firewall.InInterface, []string{from})
+		own.Rules = append(own.Rules, c.jump(pair, "from-zone "+from+" to-zone "+host, chain, in), firewall.Rule{
+			Matches: in, Action: firewall.Action{Kind: firewall.Unknown, Why: "what becomes of packets that no policy to " + host + " matches is not known"},
+			Pos: c.at(pair), Text: "the end of the policies to " + host,
 		})
-		own.Rules = append(own.Rules, c.jump(pair, "from-zone "+from+" to-zone "+host, chain, c.link(firewall.InInterface, []string{from})))
 	})
 	for p := range policies.find("global", "policy").each() {
 		if slices.Contains(p.find("match", "to-zone").words(), host) {
 			c.skip(p, "global policy "+p.word+" to-zone "+host, "global policies for the device itself are not read")
 		}
+	}
+}
+
+// managed lets in what comes through the ports for management alone; the filters
+// of lo0 judge it.
+func (c *configuration) managed() firewall.Rule {
+	return firewall.Rule{
+		Matches: []firewall.Match{{Field: firewall.InInterface, Names: outOfBand()}},
+		Action:  firewall.Action{Kind: firewall.Accept}, Pos: c.at(c.order[0].node), Text: "a port for management, which is in no zone",
+	}
+}
+
+// elsewhere leaves open what is for the address of an interface in another zone
+// than the packet came in through: policies from one to the other and the other
+// zone's host-inbound-traffic judge it.
+func (c *configuration) elsewhere(base *firewall.Chain) {
+	own := map[string][]firewall.Span[netip.Addr]{}
+	c.families(func(name string, family *node) { own[name] = append(own[name], addressesOf(family)...) })
+	for _, z := range c.order {
+		var spans []firewall.Span[netip.Addr]
+		for _, name := range z.interfaces {
+			spans = append(spans, own[name]...)
+		}
+		if len(spans) == 0 {
+			continue
+		}
+		base.Rules = append(base.Rules, firewall.Rule{
+			Matches: []firewall.Match{
+				cloud.Addrs(firewall.Dst, firewall.NewSet(spans...)), {Field: firewall.InInterface, Names: z.interfaces, Not: true},
+			},
+			Action: firewall.Action{Kind: firewall.Unknown, Why: "what is for the device's address in another zone needs policies from one to the other, which are not followed"},
+			Pos:    c.at(z.node), Text: cloud.OneLine("addresses of the device in zone "+z.name, 300),
+		})
 	}
 }
 
@@ -81,12 +121,14 @@ func (c *configuration) inbound(base *firewall.Chain, z *zone) {
 // admit adds the rules of one host-inbound-traffic.
 func (c *configuration) admit(base *firewall.Chain, n *node, interfaces []string) {
 	add := func(at *node, kind firewall.ActionKind, what application) {
-		for _, m := range what {
-			base.Rules = append(base.Rules, firewall.Rule{
-				Matches: append([]firewall.Match{{Field: firewall.InInterface, Names: interfaces}}, m...),
-				Action:  firewall.Action{Kind: kind}, Pos: c.at(at), Text: cloud.OneLine("host-inbound-traffic "+n.word+" "+at.word, 300),
-			})
+		m := what[0]
+		if len(what) > 1 {
+			m = []firewall.Match{{Field: firewall.Tuple, Tuples: what}}
 		}
+		base.Rules = append(base.Rules, firewall.Rule{
+			Matches: append([]firewall.Match{{Field: firewall.InInterface, Names: interfaces}}, m...),
+			Action:  firewall.Action{Kind: kind}, Pos: c.at(at), Text: cloud.OneLine("host-inbound-traffic "+at.word, 300),
+		})
 	}
 	for part := range n.each() {
 		table := system

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"reconshield/internal/firewall"
 	"reconshield/internal/firewall/cloud"
@@ -17,6 +18,13 @@ func (c *configuration) translations(nat *node) {
 	for k := range nat.each() {
 		if !slices.Contains([]string{"static", "destination", "source", "proxy-arp", "proxy-ndp", "traceoptions", "allow-overlapping-pools", "natv6v4"}, k.word) {
 			c.skip(k, "security nat "+k.word, "expected static, destination or source")
+		}
+	}
+	for set := range nat.find("source", "rule-set").each() {
+		for r := range set.find("rule").each() {
+			if wide(r.find("then", "source-nat")) {
+				c.assume("line %d: persistent NAT lets any host outside answer to what hosts inside have opened; that is not looked at", r.line)
+			}
 		}
 	}
 	chain := &firewall.Chain{Table: "nat", Name: "destination", Family: firewall.Inet, Pos: firewall.Position{File: c.file}}
@@ -34,6 +42,18 @@ func (c *configuration) translations(nat *node) {
 	c.chains = append(c.chains, chain)
 }
 
+// wide reports whether a rule of source NAT lets others than those asked answer.
+func wide(then *node) bool {
+	for k := range then.each() {
+		for p := range k.each() {
+			if p.word == "persistent-nat" || p.find("persistent-nat") != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (c *configuration) ruleSet(chain *firewall.Chain, nat *node, kind, by string, set *node) {
 	from := set.find("from")
 	names := from.find(by).words()
@@ -42,6 +62,11 @@ func (c *configuration) ruleSet(chain *firewall.Chain, nat *node, kind, by strin
 	}
 	if len(names) == 0 || len(from.kidsOf()) != 1 {
 		return
+	}
+	for i, name := range names {
+		if by == "interface" && !strings.Contains(name, ".") {
+			names[i] += ".0"
+		}
 	}
 	in := []firewall.Match{{Field: firewall.InInterface, Names: names}}
 	if by == "zone" {

@@ -1,7 +1,6 @@
 package junos
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -11,60 +10,6 @@ import (
 
 // host is the zone that stands for the device itself.
 const host = "junos-host"
-
-// readZones learns the zones and their interfaces.
-func (c *configuration) readZones(zones *node) {
-	for z := range zones.find("security-zone").each() {
-		c.zone(z, false)
-	}
-	for z := range zones.find("functional-zone").each() {
-		c.zone(z, true)
-	}
-}
-
-func (c *configuration) zone(n *node, management bool) {
-	z := &zone{name: n.word, node: n, management: management}
-	for i := range n.find("interfaces").each() {
-		name := i.word
-		switch {
-		case name == "all":
-			name = "*"
-			c.skip(i, "zone "+n.word+" interfaces all", "which interfaces are not in other zones is not read; name them")
-		case strings.HasSuffix(name, "*"):
-			c.skip(i, "zone "+n.word+" interfaces "+name, "expected the name of an interface, without *")
-		case !strings.Contains(name, "."):
-			name += ".0"
-			z.interfaces = append(z.interfaces, i.word)
-		}
-		z.interfaces = append(z.interfaces, name)
-	}
-	if !management {
-		c.zones[n.word] = z
-	}
-	c.order = append(c.order, z)
-}
-
-// link is the condition that a packet comes from or goes to one of the zones;
-// nil for any.
-func (c *configuration) link(field firewall.Field, names []string) []firewall.Match {
-	if len(names) == 0 || slices.Contains(names, "any") {
-		return nil
-	}
-	m := firewall.Match{Field: field}
-	var unknown []string
-	for _, name := range names {
-		if z := c.zones[name]; z != nil {
-			m.Names = append(m.Names, z.interfaces...)
-		} else if name != host {
-			unknown = append(unknown, name)
-		}
-	}
-	if len(unknown) == 0 {
-		return []firewall.Match{m}
-	}
-	doubt := cloud.Undecidable("the interfaces of zone " + unknown[0] + " are not in this file")
-	return []firewall.Match{{Field: firewall.Tuple, Tuples: [][]firewall.Match{{m}, {doubt}}}}
-}
 
 // through makes the chain of what passes through the device: the policies of
 // pairs of zones, the global ones, the default.
@@ -120,27 +65,6 @@ func (c *configuration) jump(n *node, text string, to *firewall.Chain, m []firew
 	return firewall.Rule{Matches: m, Action: firewall.Action{Kind: firewall.Jump, Target: to}, Pos: c.at(n), Text: cloud.OneLine(text, 300)}
 }
 
-// zoneless drops what comes in on an interface of no zone.
-func (c *configuration) zoneless(base *firewall.Chain) {
-	var all []string
-	var first *node
-	for _, z := range c.order {
-		if !z.management {
-			all = append(all, z.interfaces...)
-			first = z.node
-		}
-	}
-	if len(all) == 0 {
-		c.assume("no zone has an interface in this file; give the zones as well to say where packets come in")
-		return
-	}
-	c.assume("packets are taken to go out through an interface of some zone; the device drops others")
-	base.Rules = append(base.Rules, firewall.Rule{
-		Matches: []firewall.Match{{Field: firewall.InInterface, Names: all, Not: true}}, Action: firewall.Action{Kind: firewall.Drop},
-		Pos: c.at(first), Text: "an interface that is in no zone",
-	})
-}
-
 // policies makes a chain of policies, in order.
 func (c *configuration) policies(name string, list *node, from, to string) *firewall.Chain {
 	chain := &firewall.Chain{Table: "policies", Name: cloud.OneLine(name, 200), Family: firewall.Inet, Pos: c.at(list)}
@@ -160,13 +84,14 @@ func (c *configuration) policies(name string, list *node, from, to string) *fire
 // policy translates one policy. What cannot be read of it may match any packet.
 func (c *configuration) policy(p *node, from, to string) firewall.Rule {
 	r := firewall.Rule{Pos: c.at(p), Text: "policy " + p.word}
+	unknown := ""
 	for k := range p.each() {
 		switch k.word {
 		case "description", "match", "then":
 		case "scheduler-name":
 			r.Matches = append(r.Matches, cloud.Undecidable("a scheduler depends on the time"))
 		default:
-			r.Matches = append(r.Matches, cloud.Undecidable("the policy has "+k.word+", which is not known"))
+			unknown = "the policy has " + k.word + ", which is not known"
 		}
 	}
 	match := p.find("match")
@@ -183,8 +108,9 @@ func (c *configuration) policy(p *node, from, to string) firewall.Rule {
 			r.Matches = append(r.Matches, cloud.Undecidable("the policy matches "+k.word+", which is not known"))
 		}
 	}
-	action, doubts := verdict(p.find("then"))
-	r.Action, r.Matches = action, append(r.Matches, doubts...)
+	if r.Action = verdict(p.find("then")); unknown != "" {
+		r.Action = firewall.Action{Kind: firewall.Unknown, Why: cloud.OneLine(unknown, 300)}
+	}
 	r.Text = cloud.OneLine(r.Text+" then "+summary(p.find("then")), 300)
 	return r
 }
@@ -212,9 +138,6 @@ func (c *configuration) sides(match *node, from, to string) []firewall.Match {
 	out = append(out, c.side(match, "destination-address", firewall.Dst, to)...)
 	names := match.find("application").words()
 	if len(names) == 0 {
-		if match.find("dynamic-application") != nil {
-			return out
-		}
 		return append(out, cloud.Undecidable("the policy has no application"))
 	}
 	return append(out, c.applications(names)...)
@@ -239,9 +162,26 @@ func (c *configuration) side(match *node, key string, field firewall.Field, zone
 	}
 	m := all.match(field)
 	if isExcluded {
-		m.Not = !m.Not
+		return []firewall.Match{excluding(m, all)}
 	}
 	return []firewall.Match{m}
+}
+
+// excluding negates addresses. Whether addresses of one family exclude the
+// other family, too, is left open.
+func excluding(m firewall.Match, all addresses) firewall.Match {
+	m.Not = true
+	for f, version := range map[firewall.Family]firewall.Number{firewall.IPv4: 4, firewall.IPv6: 6} {
+		if !all.set.Empty() && all.doubt == "" && all.set.Intersect(firewall.AllOf(f)).Empty() {
+			family := firewall.Match{Field: firewall.NFProto, Numbers: firewall.NumbersOf(version)}
+			other := family
+			other.Not = true
+			return firewall.Match{Field: firewall.Tuple, Tuples: [][]firewall.Match{
+				{other, m}, {family, cloud.Undecidable("whether excluded addresses of one family mean the other is not known")},
+			}}
+		}
+	}
+	return m
 }
 
 // applications is the condition that any of the named applies; nil for any.
@@ -258,47 +198,48 @@ func (c *configuration) applications(names []string) []firewall.Match {
 		}
 		all = append(all, a...)
 	}
+	if len(names) > 1 {
+		all = united(all)
+	}
 	if len(all) == 1 {
 		return all[0]
 	}
 	return []firewall.Match{{Field: firewall.Tuple, Tuples: all}}
 }
 
-// verdict is what a policy does, and what may keep it from that.
-func verdict(then *node) (firewall.Action, []firewall.Match) {
+// verdict is what a policy does.
+func verdict(then *node) firewall.Action {
 	var actions []firewall.ActionKind
-	var doubts []firewall.Match
 	for k := range then.each() {
 		switch k.word {
 		case "permit":
+			if odd := conditional(k); odd != "" {
+				return firewall.Action{Kind: firewall.Unknown, Why: cloud.OneLine("what permit does with "+odd+" is not read", 300)}
+			}
 			actions = append(actions, firewall.Accept)
-			doubts = append(doubts, permitted(k)...)
 		case "deny":
 			actions = append(actions, firewall.Drop)
 		case "reject":
 			actions = append(actions, firewall.Reject)
 		case "count", "log":
 		default:
-			return firewall.Action{Kind: firewall.Unknown, Why: cloud.OneLine("the policy does "+k.word+", which is not known", 300)}, nil
+			return firewall.Action{Kind: firewall.Unknown, Why: cloud.OneLine("the policy does "+k.word+", which is not known", 300)}
 		}
 	}
 	if len(actions) != 1 {
-		return firewall.Action{Kind: firewall.Unknown, Why: "expected one of permit, deny and reject"}, nil
+		return firewall.Action{Kind: firewall.Unknown, Why: "expected one of permit, deny and reject"}
 	}
-	return firewall.Action{Kind: actions[0]}, doubts
+	return firewall.Action{Kind: actions[0]}
 }
 
-// permitted are the conditions below permit. A packet that does not fulfil them
-// is dropped; as its policy decides nevertheless, it is undecided.
-func permitted(permit *node) []firewall.Match {
-	var out []firewall.Match
+// conditional names what stands below permit and may drop what it does not
+// mean: tunnels, logins, conditions on translation. What services for content
+// find is dropped besides.
+func conditional(permit *node) string {
 	for k := range permit.each() {
-		switch k.word {
-		case "tcp-options", "services-offload", "no-services-offload":
-		case "application-services":
-		default:
-			out = append(out, cloud.Undecidable(fmt.Sprintf("what permit does with %s is not read", k.word)))
+		if !slices.Contains([]string{"tcp-options", "services-offload", "no-services-offload", "application-services"}, k.word) {
+			return k.word
 		}
 	}
-	return out
+	return ""
 }

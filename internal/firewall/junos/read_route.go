@@ -18,21 +18,14 @@ func (c *configuration) place() (firewall.Addrs, []firewall.Route) {
 	local := []firewall.Span[netip.Addr]{span(netip.MustParseAddr("127.0.0.1")), span(netip.IPv6Loopback())}
 	var connected []firewall.Route
 	c.families(func(name string, family *node) {
-		for _, a := range family.find("address").kidsOf() {
+		local = append(local, addressesOf(family)...)
+		for a := range family.find("address").each() {
 			p, err := netip.ParsePrefix(a.word)
-			if err != nil || p.Addr().Is4In6() {
-				continue
-			}
-			local = append(local, span(p.Addr()))
-			if !strings.HasPrefix(name, "lo0.") && p.Bits() < p.Addr().BitLen() {
+			if err == nil && !p.Addr().Is4In6() && !strings.HasPrefix(name, "lo0.") && p.Bits() < p.Addr().BitLen() {
 				connected = append(connected, firewall.Route{Prefix: p.Masked(), Interface: name, Pos: c.at(a)})
 			}
-			for g := range a.find("vrrp-group").each() {
-				for v := range g.find("virtual-address").each() {
-					if x, err := netip.ParseAddr(v.word); err == nil && x.Zone() == "" && !x.Is4In6() {
-						local = append(local, span(x))
-					}
-				}
+			if a.find("eui-64") != nil {
+				c.assume("the address that %s gets by EUI-64 is not known; it is taken as none that is asked about", name)
 			}
 		}
 		if family.find("dhcp") != nil || family.find("dhcp-client") != nil || family.find("dhcpv6-client") != nil {
@@ -42,7 +35,32 @@ func (c *configuration) place() (firewall.Addrs, []firewall.Route) {
 	if len(connected) == 0 {
 		c.assume("no interface has an address in this file; every asset is taken as standing behind the device unless --host or gateway: true says otherwise")
 	}
+	if len(c.root.find("routing-instances").kidsOf()) > 0 {
+		c.assume("through which interface an address is reached is not known, as the device has several tables of routes")
+		return firewall.NewSet(local...), nil
+	}
 	return firewall.NewSet(local...), append(connected, c.static(connected)...)
+}
+
+// addressesOf are the device's own addresses in a family of an interface, with
+// those that it shares with others by VRRP.
+func addressesOf(family *node) []firewall.Span[netip.Addr] {
+	var out []firewall.Span[netip.Addr]
+	take := func(text string) {
+		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" && !a.Is4In6() {
+			out = append(out, span(a))
+		}
+	}
+	for a := range family.find("address").each() {
+		text, _, _ := strings.Cut(a.word, "/")
+		take(text)
+		for _, g := range slices.Concat(a.find("vrrp-group").kidsOf(), a.find("vrrp-inet6-group").kidsOf()) {
+			for _, v := range slices.Concat(g.find("virtual-address").words(), g.find("virtual-inet6-address").words()) {
+				take(v)
+			}
+		}
+	}
+	return out
 }
 
 // kidsOf are the active words below; nil for nil.
@@ -75,12 +93,22 @@ func (c *configuration) static(connected []firewall.Route) []firewall.Route {
 		}
 	}
 	options := c.root.find("routing-options")
+	if options.find("aggregate") != nil || options.find("generate") != nil {
+		c.assume("static routes are not used, as there are aggregate or generated ones")
+		return nil
+	}
+	for v := range c.root.find("security", "ipsec", "vpn").each() {
+		if v.find("traffic-selector") != nil {
+			c.assume("static routes are not used, as the traffic selectors of tunnels make others")
+			return nil
+		}
+	}
 	routes := options.find("static", "route").kidsOf()
 	for rib := range options.find("rib").each() {
 		routes = append(routes, rib.find("static", "route").kidsOf()...)
 	}
-	if c.root.find("routing-instances") != nil || len(routes) > maxRoutes {
-		c.assume("static routes are not used, as the device has several tables of routes or more than 1000 routes")
+	if len(routes) > maxRoutes {
+		c.assume("static routes are not used, as there are more than 1000")
 		return nil
 	}
 	var out []firewall.Route

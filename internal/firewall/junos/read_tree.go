@@ -95,7 +95,17 @@ type tree struct {
 	unparsed []firewall.Unparsed
 }
 
+// maxSkipped is how many pieces are reported as not read.
+const maxSkipped = 1000
+
+// skip reports what is not read. Of very many the last one stands for the rest.
 func (t *tree) skip(line int, text, why string) {
+	switch {
+	case len(t.unparsed) > maxSkipped:
+		return
+	case len(t.unparsed) == maxSkipped:
+		why = "this and all that follows of what is not read is too much to be listed"
+	}
 	t.unparsed = append(t.unparsed, firewall.Unparsed{
 		Pos: firewall.Position{File: t.file, Line: line}, Text: cloud.OneLine(text, 200), Why: why,
 	})
@@ -166,13 +176,14 @@ func (t *tree) commands(l *lexer) error {
 	var line []string
 	for {
 		k := l.next()
-		if k.kind == endOfLine || k.kind == endOfText {
+		switch k.kind {
+		case endOfLine, endOfText:
 			t.command(line, k.line)
 			line = line[:0]
-		} else if k.kind == unreadable {
+		case unreadable:
 			t.skip(k.line, k.text, "expected words; a quotation does not end or a word is longer than 1024 bytes")
 			line = line[:0]
-		} else {
+		case word, mark:
 			line = append(line, k.text)
 		}
 		if k.kind == endOfText {
