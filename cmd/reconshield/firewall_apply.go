@@ -22,7 +22,8 @@ const applyExitHelp = `Exit codes:
   0  the rules are loaded and confirmed; or --dry-run
   1  nothing was loaded since the rules are not what the policy says, or
      everything was taken back
-  2  the command line, the policy or a file cannot be used; nothing was loaded
+  2  the command line, the policy or a file cannot be used, or you are not root;
+     nothing was loaded
   3  this machine cannot do it, or taking the rules back failed`
 
 func newFirewallApplyCommand() *cobra.Command {
@@ -170,6 +171,8 @@ func sayer(sheet *report.Sheet, dry bool) func(app.ApplyStep) {
 			sheet.Hanging(0, sheet.Strong(fmt.Sprintf("%2d ", n)), report.Uncoloured, text)
 		case s.Code != "" && strings.Contains(s.Code, "confirm"):
 			sheet.Hanging(0, sheet.Warn(sheet.Alert+" "), sheet.Strong, text)
+		case s.Mind:
+			sheet.Hanging(0, sheet.Warn(sheet.Alert+" "), sheet.Warn, text)
 		case s.Done:
 			sheet.Hanging(0, sheet.Good(sheet.Tick+" "), report.Uncoloured, text)
 		default:

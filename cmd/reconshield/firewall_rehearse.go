@@ -66,8 +66,8 @@ const rehearseExitHelp = `Exit codes:
   0  the ruleset does what the policy says
   1  there is a difference
   2  the command line, the policy or a ruleset cannot be used
-  3  this machine cannot rehearse, interrupted, or the report could not be
-     written`
+  3  this machine cannot rehearse, nobody could send from a zone, interrupted, or
+     the report could not be written`
 
 func runFirewallRehearse(cmd *cobra.Command, f firewallRehearseFlags) error {
 	switch {
@@ -123,7 +123,7 @@ func (s comparisonSheet) write(cmd *cobra.Command, do func() (*rehearsal.Documen
 	switch {
 	case len(doc.Differences()) > 0:
 		code = exitFindings
-	case s.unknown && doc.Count(rehearsal.Unmeasured) > 0:
+	case len(doc.Untried) > 0, s.unknown && doc.Count(rehearsal.Unmeasured) > 0:
 		code = exitUnmeasured
 	}
 	opts := rehearsal.Options{Options: appearance(out.w, s.color), Tool: "reconshield " + version()}

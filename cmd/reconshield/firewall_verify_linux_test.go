@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"net"
 	"os"
@@ -74,6 +76,21 @@ default: deny
 			t.Errorf("port %d: %+v, want %s", port, got, want)
 		}
 	}
+	for _, format := range []string{"junit", "sarif", "html", "text"} {
+		var out, said bytes.Buffer
+		args := []string{"firewall", "verify", "--policy", "policy.yaml", "--asset", "srv", "--mode", "connect", "--audit", "closed.nft", "--host", "srv", "--format", format, "--ports", fmt.Sprintf("T:%d", denied)}
+		if code := run(t.Context(), args, strings.NewReader(""), &out, &said); code != exitFindings {
+			t.Fatalf("%s: exit code %d: %s", format, code, said.String())
+		}
+		text := out.String()
+		if format == "text" {
+			text = text[strings.Index(text, "Differences"):]
+			if at := strings.Index(text, "CRITICAL"); at < 0 || at > strings.Index(text, "ALARM") || strings.Contains(text[:at], "HIGH") {
+				t.Errorf("the alarm is not the first:\n%s", text)
+			}
+		}
+		machineReads(t, format, text)
+	}
 	if code != exitFindings || doc.Zone != "lab" {
 		t.Errorf("exit code %d, zone %q", code, doc.Zone)
 	}
@@ -84,13 +101,66 @@ default: deny
 	}
 
 	doc, _ = verify("--audit", "closed.nft", "--host", "srv")
-	if got := at(doc, denied); got.Severity != "critical" || got.Audited != "BLOCKED" || !strings.HasPrefix(got.Remark, "ALARM") {
+	if got := at(doc, denied); got.Severity != "critical" || got.Audited != "BLOCKED" || got.State != rehearsal.Bypassed {
 		t.Errorf("open although the ruleset blocks it: %+v", got)
+	}
+
+	// The rules of one host say nothing of another.
+	write(t, "closed.nft", "table inet f { chain i { type filter hook input priority 0; policy drop; }; chain f { type filter hook forward priority 0; policy drop; }; }\n")
+	doc, _ = verify("--audit", "closed.nft", "--host", "other")
+	if got := at(doc, denied); got.Severity == "critical" || got.Audited != "" || got.Remark != "" {
+		t.Errorf("of another host: %+v", got)
+	}
+	var out, said bytes.Buffer
+	if code := run(t.Context(), []string{"firewall", "verify", "--policy", "policy.yaml", "--audit", "closed.nft"}, strings.NewReader(""), &out, &said); code != exitUsage ||
+		!strings.Contains(said.String(), "--host: name the asset") {
+		t.Errorf("exit code %d: %s", code, said.String())
 	}
 
 	stopDenied()
 	if doc, _ = verify("--zone", "wan"); at(doc, allowed).State != rehearsal.Exposed {
 		t.Errorf("from wan: %+v", at(doc, allowed))
+	}
+}
+
+// machineReads demands that a parser takes a report, and finds the alarm in it.
+func machineReads(t *testing.T, format, text string) {
+	t.Helper()
+	var err error
+	switch format {
+	case "junit":
+		var suites struct {
+			Failures int `xml:"failures,attr"`
+			Suite    []struct {
+				Case []struct {
+					Failure *struct {
+						Text string `xml:",chardata"`
+					} `xml:"failure"`
+				} `xml:"testcase"`
+			} `xml:"testsuite"`
+		}
+		err = xml.Unmarshal([]byte(text), &suites)
+		if suites.Failures == 0 {
+			t.Errorf("no failure in\n%s", text)
+		}
+	case "sarif":
+		var log struct {
+			Version string `json:"version"`
+			Runs    []struct {
+				Results []struct {
+					Level     string                           `json:"level"`
+					Message   struct{ Text string }            `json:"message"`
+					Locations []struct{ PhysicalLocation any } `json:"locations"`
+				} `json:"results"`
+			} `json:"runs"`
+		}
+		err = json.Unmarshal([]byte(text), &log)
+		if err == nil && (log.Version != "2.1.0" || len(log.Runs) != 1 || len(log.Runs[0].Results) == 0 || log.Runs[0].Results[0].Level != "error") {
+			t.Errorf("%+v", log)
+		}
+	}
+	if err != nil || !strings.Contains(text, "ALARM") {
+		t.Errorf("%s: %v, or the alarm is missing in\n%s", format, err, text)
 	}
 }
 
@@ -129,7 +199,7 @@ func TestFirewallVerifyBetween(t *testing.T) {
 	}{{"raw", nil}, {"connect", nil}, {"raw", []string{"--audit", "new.nft"}}} {
 		cmd := near.inside(append([]string{program, "firewall", "verify", "--policy", "policy.yaml", "--zone", "wan", "--format", "json", "--mode", c.mode}, c.args...)...)
 		out, _ := cmd.Output()
-		valid(t, scanSchema(t, "rehearsal"), string(out), "verification")
+		valid(t, publishedSchema(t, "rehearsal"), string(out), "verification")
 		doc := readRehearsal(t, out)
 		seen := map[string]rehearsal.Result{}
 		for _, r := range doc.Results {
@@ -138,8 +208,11 @@ func TestFirewallVerifyBetween(t *testing.T) {
 		if r := seen["tcp/53"]; r.State != rehearsal.Starved || r.Source.String() != "192.0.2.1" || strings.Contains(r.Remark, "something else stands in between") != (c.args != nil) {
 			t.Errorf("%s: allowed and dropped: %+v", c.mode, r)
 		}
-		if r := seen["udp/53"]; r.State != rehearsal.Silent {
+		if r := seen["udp/53"]; r.State != rehearsal.Starved {
 			t.Errorf("%s: allowed and dropped: %+v", c.mode, r)
+		}
+		if r := seen["udp/161"]; r.State != rehearsal.Silent {
+			t.Errorf("%s: denied and dropped: %+v", c.mode, r)
 		}
 		if r := seen["tcp/22"]; r.State != rehearsal.Closed {
 			t.Errorf("%s: denied and dropped: %+v", c.mode, r)

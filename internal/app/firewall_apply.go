@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ type ApplyOptions struct {
 // ApplyStep is a step of applying, for people.
 type ApplyStep struct {
 	Done bool   // it came off; false: it begins, or of a dry run would be done
+	Mind bool   // nothing is done, but somebody should know
 	Text string // one line
 	Code string // the command, if there is one
 }
@@ -58,14 +60,16 @@ const maxConfirm = 24 * time.Hour
 type applying struct {
 	opts   ApplyOptions
 	policy *policy.Policy
-	files  []*applied
+	files  []*applied // nft's first
+	now    *standing
 }
 
 // applied is one file with what loads it and what takes it back.
 type applied struct {
 	rehearse.Ruleset
 	tool  firewallTool
-	saved []byte
+	saved []byte // what restores the rules loaded now
+	undo  []guard.Step
 }
 
 // ApplyFirewall checks rules, loads them in one transaction for each file, and
@@ -73,7 +77,11 @@ type applied struct {
 // errors are the user's to mend, a *FailureError is this machine's. Nothing has
 // been loaded when there is an error and the outcome is empty.
 func ApplyFirewall(ctx context.Context, o ApplyOptions) (ApplyResult, error) {
-	o.StateDir = cmp.Or(o.StateDir, guard.DefaultDir)
+	var err error
+	// The guard and whoever confirms stand elsewhere.
+	if o.StateDir, err = filepath.Abs(cmp.Or(o.StateDir, guard.DefaultDir)); err != nil {
+		return ApplyResult{}, &FailureError{Err: err}
+	}
 	a := &applying{opts: o}
 	if err := a.prepare(); err != nil {
 		return ApplyResult{}, err
@@ -97,7 +105,7 @@ func ApplyFirewall(ctx context.Context, o ApplyOptions) (ApplyResult, error) {
 
 func (a *applying) say(done bool, text, code string) {
 	if a.opts.Say != nil {
-		a.opts.Say(ApplyStep{done, text, code})
+		a.opts.Say(ApplyStep{Done: done, Text: text, Code: code})
 	}
 }
 
@@ -132,6 +140,9 @@ func (a *applying) prepare() error {
 		if err != nil {
 			return err
 		}
+		if line := includes(text); tool.isNFT() && line > 0 {
+			return fmt.Errorf("%s:%d: an include: what is loaded must be what was checked, so give all rules in one file", name, line)
+		}
 		for _, other := range a.files {
 			if other.tool.dialect == tool.dialect {
 				return fmt.Errorf("%s and %s are both for %s; give one file for each tool", other.File, name, tool.dialect)
@@ -139,70 +150,80 @@ func (a *applying) prepare() error {
 		}
 		a.files = append(a.files, &applied{Ruleset: rehearse.Ruleset{Dialect: tool.dialect, File: name, Text: text}, tool: tool})
 	}
+	// A script of nft may flush what iptables loads.
+	slices.SortStableFunc(a.files, func(x, y *applied) int { return cmp.Compare(x.order(), y.order()) })
 	return nil
+}
+
+func (f *applied) order() int {
+	if f.tool.isNFT() {
+		return 0
+	}
+	return 1
 }
 
 // mayChange refuses ordinary users.
 func mayChange() error {
 	if os.Geteuid() != 0 {
-		return &FailureError{Err: errors.New("only root may load firewall rules: run it with sudo (--dry-run shows everything without)")}
+		return errors.New("only root may load firewall rules: run it with sudo (--dry-run shows everything without)")
 	}
 	return nil
-}
-
-// describe says every step and does none.
-func (a *applying) describe() {
-	for _, f := range a.files {
-		a.say(false, "check the syntax of "+f.File+" and load it into a kernel of its own", f.tool.loadText(f.File))
-	}
-	if !a.opts.NoRehearsal {
-		a.say(false, "audit it against the policy", "reconshield firewall audit "+strings.Join(a.opts.Files, " ")+" --policy "+a.opts.Policy)
-		a.say(false, "rehearse it from every zone", "reconshield firewall rehearse "+strings.Join(a.opts.Files, " ")+" --policy "+a.opts.Policy)
-	}
-	for _, f := range a.files {
-		a.say(false, "save the rules that are loaded now", f.tool.saveText())
-		a.say(false, "see that they could be loaded again", f.tool.checkText())
-	}
-	a.say(false, fmt.Sprintf("start a guard in a session of its own (state in %s), which takes everything back after %s", a.opts.StateDir, a.opts.ConfirmWithin), "")
-	for _, f := range a.files {
-		a.say(false, "load "+f.File+" in one transaction", f.tool.loadText(f.File))
-	}
-	a.say(false, "see that this machine still reaches itself", "")
-	a.say(false, fmt.Sprintf("wait %s for somebody to confirm from a new session", a.opts.ConfirmWithin), "reconshield firewall confirm"+a.stateFlag())
-	for _, f := range a.files {
-		a.say(false, "unless confirmed: take it back", f.tool.restoreText())
-	}
-}
-
-func (a *applying) stateFlag() string {
-	if a.opts.StateDir == guard.DefaultDir {
-		return ""
-	}
-	return " --state-dir " + a.opts.StateDir
 }
 
 // save reads the rules that are loaded now, and sees that they can be restored.
 func (a *applying) save(ctx context.Context) error {
+	a.say(false, "saving the rules that are loaded now", "")
+	if err := a.saveAll(ctx); err != nil {
+		return err
+	}
+	n := 0
 	for _, f := range a.files {
-		a.say(false, "saving the rules that are loaded now", f.tool.saveText())
-		if err := f.save(ctx); err != nil {
+		for _, s := range f.undo {
+			n += bytes.Count(s.Input, []byte("\n"))
+		}
+	}
+	a.say(true, fmt.Sprintf("saved %s, which can be loaded again", counted(n, "line")), "")
+	a.warn()
+	return nil
+}
+
+func (a *applying) saveAll(ctx context.Context) error {
+	var err error
+	if a.now, err = readStanding(ctx); err != nil {
+		return err
+	}
+	for _, f := range a.files {
+		if err := a.saveFor(ctx, f); err != nil {
 			return err
 		}
-		a.say(true, fmt.Sprintf("saved %d lines, which can be loaded again", bytes.Count(f.saved, []byte("\n"))), "")
 	}
 	return nil
 }
 
-func (f *applied) save(ctx context.Context) error {
-	out, err := guard.Run(ctx, f.tool.save)
-	if err != nil {
-		return &FailureError{Err: fmt.Errorf("the rules that are loaded now cannot be saved, so nothing was changed: %w", err)}
+func (a *applying) saveFor(ctx context.Context, f *applied) error {
+	if f.tool.isNFT() {
+		if err := a.now.unrestorable(); err != nil {
+			return err
+		}
+		if f.Dialect == rehearse.NFTJSON && len(a.now.foreign) > 0 {
+			return fmt.Errorf("%s: beside the tables of iptables that are loaded now (%s), give the rules as text for nft, not as JSON", f.File, a.now.foreign[0].name)
+		}
+		f.saved = a.now.undo(f.Text)
+	} else {
+		out, err := guard.Run(ctx, f.tool.save)
+		if err != nil {
+			return unsaved(err)
+		}
+		f.saved = f.tool.restorable(out, f.Text)
 	}
-	if f.saved, err = f.tool.restorable(out, f.Text); err != nil {
+	var err error
+	if f.undo, err = a.backup(f); err != nil {
 		return err
 	}
-	if _, err := guard.Run(ctx, f.tool.check(f.saved)); err != nil {
-		return &FailureError{Err: fmt.Errorf("the rules that are loaded now could not be restored as they are, so nothing was changed: %w", err)}
+	for _, s := range f.undo {
+		if _, err := guard.Run(ctx, tried(s)); err != nil {
+			return &FailureError{Err: fmt.Errorf("the rules that are loaded now could not be restored as they are, so nothing was changed: %w", err)}
+		}
 	}
 	return nil
 }
@@ -210,12 +231,14 @@ func (f *applied) save(ctx context.Context) error {
 // change loads the rules under guard and waits for the outcome.
 func (a *applying) change(ctx context.Context, res ApplyResult) (ApplyResult, error) {
 	c := guard.Change{Within: a.opts.ConfirmWithin, Made: "reconshield firewall apply " + strings.Join(a.opts.Files, " ")}
+	// The rehearsal took its time, and other programs change rules as well.
+	if err := a.saveAll(ctx); err != nil {
+		return res, err
+	}
 	for _, f := range a.files {
-		// The rehearsal took its time, and other programs change rules as well.
-		if err := f.save(ctx); err != nil {
-			return res, err
-		}
-		c.Restore = append(c.Restore, f.tool.restore(f.saved))
+		load := f.tool.load(f.Text)
+		load.Of = f.File
+		c.Load, c.Restore = append(c.Load, load), append(c.Restore, f.undo...)
 	}
 	g, err := guard.Arm(a.opts.StateDir, c)
 	if err != nil {
@@ -226,44 +249,61 @@ func (a *applying) change(ctx context.Context, res ApplyResult) (ApplyResult, er
 	}
 	defer g.Close() //nolint:errcheck // the guard goes on
 	a.say(true, fmt.Sprintf("a guard is on watch (process %d, state in %s)", g.PID, a.opts.StateDir), "")
-	if err := g.Begin(); err != nil {
-		return res, &FailureError{Err: fmt.Errorf("nothing was loaded: %w", err)}
+	before := reachesItself()
+	for _, f := range a.files {
+		a.say(false, "loading "+f.File, f.tool.loadText(f.File))
 	}
-	if why := a.load(ctx); why != "" {
-		return a.takeBack(g, res, why)
+	switch outcome, why, err := g.Begin(c); {
+	case err != nil:
+		return a.instead(res, "the guard was killed")
+	case outcome != "":
+		res.Outcome, res.Why = outcome, why
+		return res, nil
 	}
-	if err := reachesItself(); err != nil {
+	switch err := reachesItself(); {
+	case before != nil:
+		a.say(true, "loaded", "")
+		a.mind("this machine did not reach itself over loopback before either, so that proves nothing")
+	case err != nil:
 		return a.takeBack(g, res, err.Error())
+	default:
+		a.say(true, "loaded; this machine still reaches itself", "")
 	}
-	a.say(true, "loaded; this machine still reaches itself", "")
+	if ctx.Err() != nil {
+		return a.takeBack(g, res, "interrupted")
+	}
 	select {
 	case <-a.opts.Confirmed: // before there was anything to confirm
 	default:
 	}
-	a.say(false, fmt.Sprintf("open a NEW session to this machine and confirm within %s there; otherwise everything is taken back", a.opts.ConfirmWithin),
+	a.say(false, fmt.Sprintf("open a NEW session to this machine and confirm there within %s, until %s; otherwise everything is taken back",
+		within(a.opts.ConfirmWithin), time.Now().Add(a.opts.ConfirmWithin).Format(time.TimeOnly)),
 		"reconshield firewall confirm"+a.stateFlag())
 	return a.wait(ctx, g, res)
 }
 
-// load loads every file; the text says what went wrong.
-func (a *applying) load(ctx context.Context) (why string) {
-	for _, f := range a.files {
-		a.say(false, "loading "+f.File, f.tool.loadText(f.File))
-		if _, err := guard.Run(ctx, f.tool.load(f.Text)); err != nil {
-			return f.File + ": " + err.Error()
-		}
+func (a *applying) takeBack(g *guard.Guard, res ApplyResult, why string) (ApplyResult, error) {
+	err := g.TakeBack()
+	if err == nil {
+		res.Outcome, res.Why, err = g.Wait()
 	}
-	return ""
+	if err != nil {
+		return a.instead(res, why)
+	}
+	res.Why = strings.TrimSuffix(why+"; "+res.Why, "; ")
+	return res, nil
 }
 
-func (a *applying) takeBack(g *guard.Guard, res ApplyResult, why string) (ApplyResult, error) {
-	if err := g.TakeBack(); err != nil {
-		return res, &FailureError{Err: fmt.Errorf("%s; the guard cannot be told to take it back at once: %w", why, err)}
-	}
+// instead takes the change back when somebody has killed the guard: nobody else
+// would.
+func (a *applying) instead(res ApplyResult, why string) (ApplyResult, error) {
 	var err error
-	res.Outcome, res.Why, err = g.Wait()
-	if err != nil {
-		return res, &FailureError{Err: err}
+	res.Outcome, res.Why, err = guard.TakeBack(a.opts.StateDir)
+	switch {
+	case errors.Is(err, guard.ErrNothing):
+		return res, &FailureError{Err: fmt.Errorf("%s; the guard ended without a word, how is told by guard.log in %s", why, a.opts.StateDir)}
+	case err != nil:
+		return res, &FailureError{Err: fmt.Errorf("%s; THE NEW RULES STAND AND NOBODY WATCHES THEM (%w): see reconshield firewall confirm --take-back%s", why, err, a.stateFlag())}
 	}
 	res.Why = strings.TrimSuffix(why+"; "+res.Why, "; ")
 	return res, nil
@@ -286,27 +326,23 @@ func (a *applying) wait(ctx context.Context, g *guard.Guard, res ApplyResult) (A
 	for {
 		select {
 		case e := <-ended:
+			if e.err != nil {
+				return a.instead(res, "the guard was killed")
+			}
 			res.Outcome, res.Why = e.outcome, e.text
 			if res.Outcome == guard.Restored && res.Why == "" {
-				res.Why = "nobody confirmed within " + a.opts.ConfirmWithin.String()
+				res.Why = "nobody confirmed within " + within(a.opts.ConfirmWithin)
 				if ctx.Err() != nil {
 					res.Why = "interrupted"
 				}
 			}
-			if e.err != nil {
-				return res, &FailureError{Err: e.err}
-			}
 			return res, nil
 		case <-confirmed:
 			confirmed = nil
-			if err := g.Confirm(); err != nil {
-				return res, &FailureError{Err: err}
-			}
+			_ = g.Confirm() // when the guard is gone, Wait tells
 		case <-done:
 			done = nil
-			if err := g.TakeBack(); err != nil {
-				return res, &FailureError{Err: err}
-			}
+			_ = g.TakeBack()
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall/analyze"
@@ -20,12 +21,7 @@ func (a *applying) prove(ctx context.Context) (ApplyResult, error) {
 	if err != nil {
 		return res, err
 	}
-	for _, f := range a.files {
-		texts = append(texts, f.tool.before(f.saved)...)
-	}
-	for _, f := range a.files {
-		texts = append(texts, f.Ruleset)
-	}
+	texts = append(texts, a.after()...)
 	if a.opts.NoRehearsal {
 		a.say(false, "loading it into a kernel of its own", "")
 		_, err = rehearse.Run(ctx, rehearse.Job{Rulesets: texts, Input: emptyPlan()})
@@ -35,7 +31,7 @@ func (a *applying) prove(ctx context.Context) (ApplyResult, error) {
 		a.say(true, "the syntax is right, and a kernel takes it; audit and rehearsal were left out", "")
 		return res, nil
 	}
-	if why, err := a.audit(); err != nil || why != "" {
+	if why, err := a.audit(texts); err != nil || why != "" {
 		res.Why = why
 		return res, err
 	}
@@ -50,15 +46,16 @@ func (a *applying) prove(ctx context.Context) (ApplyResult, error) {
 		res.Why = fmt.Sprintf("the rehearsal found %d differences from the policy; nothing was loaded", n)
 		return res, nil
 	}
+	if len(doc.Untried) > 0 {
+		a.mind("nobody could send from %s on the stage: of that side nothing is proven but by the audit", strings.Join(doc.Untried, ", "))
+	}
 	a.say(true, fmt.Sprintf("%d questions from every zone were answered as the policy says", len(doc.Results)), "")
 	return res, nil
 }
 
 // sets are those of ipset, when rules look into any.
 func (a *applying) sets(ctx context.Context) ([]rehearse.Ruleset, error) {
-	if !slices.ContainsFunc(a.files, func(f *applied) bool {
-		return bytes.Contains(f.saved, []byte("--match-set")) || bytes.Contains(f.Text, []byte("--match-set"))
-	}) {
+	if !slices.ContainsFunc(a.after(), func(r rehearse.Ruleset) bool { return bytes.Contains(r.Text, []byte("--match-set")) }) {
 		return nil, nil
 	}
 	path, err := findTool("ipset", "ipset")
@@ -72,17 +69,21 @@ func (a *applying) sets(ctx context.Context) ([]rehearse.Ruleset, error) {
 	return []rehearse.Ruleset{{Dialect: rehearse.IPSet, File: "(the sets loaded now)", Text: text}}, nil
 }
 
-// audit refuses rules that let in what the policy denies, also on ports that no
-// sample meets.
-func (a *applying) audit() (why string, err error) {
+// audit refuses rules that, with those that stay, let in what the policy denies,
+// also on ports that no sample meets.
+func (a *applying) audit(texts []rehearse.Ruleset) (why string, err error) {
 	a.say(false, "auditing it against the policy", "")
-	var sources []dialect.Source
+	var alone []dialect.Source
 	for _, f := range a.files {
-		sources = append(sources, dialect.Source{Name: f.File, Text: f.Text})
+		alone = append(alone, dialect.Source{Name: f.File, Text: f.Text})
 	}
-	rules, err := dialect.Load(sources, dialect.Options{})
-	if err != nil {
+	if _, err := dialect.Load(alone, dialect.Options{}); err != nil {
 		return "", err
+	}
+	rules, err := dialect.Load(audited(texts), dialect.Options{})
+	if err != nil {
+		a.mind("the rules as they will be cannot be audited, only rehearsed: %v", err)
+		return "", nil
 	}
 	host, err := ownAsset(a.policy, a.opts.Host)
 	if err != nil {

@@ -2,10 +2,12 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -63,15 +65,8 @@ func (t firewallTool) load(text []byte) guard.Step {
 	return guard.Step{Path: t.restart, Args: args, Input: text}
 }
 
-// restorable makes of what the tool saved the text that restores it, or says
-// why that cannot be.
-func (t firewallTool) restorable(saved, next []byte) ([]byte, error) {
-	if t.isNFT() {
-		if table := foreign(saved); table != "" {
-			return nil, fmt.Errorf("table %s is iptables', which nft cannot restore as it was: apply a file of iptables-save instead", table)
-		}
-		return slices.Concat([]byte("flush ruleset\n"), saved), nil
-	}
+// restorable makes of what iptables-save gave the text that restores it.
+func (t firewallTool) restorable(saved, next []byte) []byte {
 	// Tables that are not there now are emptied again.
 	chains := map[string][]string{
 		"raw": {"PREROUTING", "OUTPUT"}, "mangle": {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"},
@@ -90,7 +85,7 @@ func (t firewallTool) restorable(saved, next []byte) ([]byte, error) {
 		}
 		empty.WriteString("COMMIT\n")
 	}
-	return slices.Concat(saved, empty.Bytes()), nil
+	return slices.Concat(saved, empty.Bytes())
 }
 
 // tablesOf lists the tables that a text for iptables-restore holds.
@@ -135,24 +130,14 @@ func (t firewallTool) restore(saved []byte) guard.Step {
 	return guard.Step{Path: t.restart, Args: []string{lockWait, "-c"}, Input: saved}
 }
 
-// check tries the restoring without doing it.
-func (t firewallTool) check(saved []byte) guard.Step {
-	s := t.restore(saved)
-	if t.isNFT() {
-		s.Args = []string{"-c", "-f", "-"}
+// tried is a step of restoring that the program only tries.
+func tried(s guard.Step) guard.Step {
+	if s.Args[0] == lockWait {
+		s.Args = append(slices.Clone(s.Args), "--test")
 	} else {
-		s.Args = []string{lockWait, "-c", "--test"}
+		s.Args = append([]string{"-c"}, s.Args...)
 	}
 	return s
-}
-
-// before are the rules that the new ones meet.
-func (t firewallTool) before(saved []byte) []rehearse.Ruleset {
-	d := t.dialect
-	if d == rehearse.NFTJSON {
-		d = rehearse.NFT
-	}
-	return []rehearse.Ruleset{{Dialect: d, File: "(the rules loaded now)", Text: saved}}
 }
 
 func (t firewallTool) saveText() string { return t.save.Path + " " + strings.Join(t.save.Args, " ") }
@@ -210,8 +195,9 @@ func echo(a netip.Addr) error {
 
 // SettleFirewall confirms the change that waits, or takes it back at once.
 func SettleFirewall(dir string, takeBack bool) (guard.Outcome, string, error) {
-	if dir == "" {
-		dir = guard.DefaultDir
+	dir, err := filepath.Abs(cmp.Or(dir, guard.DefaultDir))
+	if err != nil {
+		return "", "", &FailureError{Err: err}
 	}
 	settle := guard.Confirm
 	if takeBack {

@@ -94,6 +94,9 @@ func (r *rehearsed) run(ctx context.Context) (*rehearsal.Document, error) {
 		return nil, err
 	}
 	r.build()
+	if err := r.scene.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.policy.File, err)
+	}
 	if len(r.targets()) == 0 {
 		return nil, fmt.Errorf("nothing to try: the rules of %s stand before no address that is asked for", r.host.Name)
 	}
@@ -157,12 +160,12 @@ func (r *rehearsed) read() error {
 	if err := r.ofLinux(rules); err != nil {
 		return err
 	}
-	if len(rules.Chains) == 0 {
+	if len(rules.Chains) == 0 && len(rules.Unparsed) == 0 {
 		r.note("the files hold no rule at all: everything is open")
 	}
 	if len(rules.Unparsed) > 0 {
 		u := rules.Unparsed[0]
-		r.note("%d parts of the ruleset were not understood by the analysis, the first at %s (%s); the kernel judged them all the same", len(rules.Unparsed), u.Pos, u.Why)
+		r.note("%s of the ruleset not understood by the analysis, the first at %s (%s): ports and interfaces that stand there are not known; the kernel judged it all the same", counted(len(rules.Unparsed), "part"), u.Pos, u.Why)
 	}
 	r.rules = rules
 	return nil

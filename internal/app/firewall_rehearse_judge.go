@@ -57,6 +57,15 @@ func (r *rehearsed) judge(p *stagePlan, played *stagePlayed) *rehearsal.Document
 		r.weigh(&x)
 		doc.Results[i] = x
 	}
+	for _, z := range r.policy.Zones {
+		stands := func(s rehearse.Zone) bool {
+			name, _, _ := strings.Cut(s.Name, "/")
+			return s.Name == z.Name || name == z.Name
+		}
+		if !slices.ContainsFunc(r.scene.Zones, stands) {
+			doc.Untried = append(doc.Untried, z.Name)
+		}
+	}
 	r.explain(doc)
 	sortResults(doc.Results, r.policy)
 	slices.Sort(played.Notes)
@@ -152,6 +161,8 @@ func severityOf(p *policy.Policy, x *rehearsal.Result) exposure.Severity {
 		return exposure.MediumSev
 	case rehearsal.Refused:
 		return exposure.LowSev
+	case rehearsal.Bypassed:
+		return exposure.Critical
 	case rehearsal.Closed, rehearsal.Silent, rehearsal.Open, rehearsal.Unmeasured:
 	}
 	return ""

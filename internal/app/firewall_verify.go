@@ -40,6 +40,8 @@ type verifying struct {
 	verify VerifyOptions
 	zone   *policy.Zone
 	audit  *analyze.Audit
+	// before says whether the audited rules stand before an asset.
+	before func(*policy.Asset) bool
 }
 
 // VerifyFirewall scans the addresses of the policy's assets, and no others, from
@@ -149,21 +151,6 @@ func sourceFor(to netip.Addr) netip.Addr {
 		return netip.Addr{}
 	}
 	return from.Addr().Unmap()
-}
-
-func (v *verifying) auditRules(ctx context.Context) error {
-	if len(v.verify.Rulesets) == 0 {
-		return nil
-	}
-	var err error
-	if v.rules, err = loadRuleset(ctx, v.verify.Rulesets, AuditOptions{Stdin: v.verify.Stdin}); err != nil {
-		return err
-	}
-	v.audit, err = audit(ctx, v.rules, analyze.Options{Policy: v.policy, At: v.verify.At, Host: v.verify.Host})
-	if err == nil {
-		v.notes = append(v.notes, v.audit.Assumed...)
-	}
-	return err
 }
 
 // scan asks every port of every address once.
@@ -291,6 +278,10 @@ func (v *verifying) judgeScan(x *rehearsal.Result, o exposure.Observation) {
 		}
 	case exposure.OpenFiltered:
 		x.State = rehearsal.Silent
+		// Servers of DNS answer every query, if only to refuse it (RFC 1035, 4.1.1).
+		if allowed && x.Transport == exposure.UDP && x.Port == dnsPort {
+			x.State, x.Remark = rehearsal.Starved, "a DNS query got no answer: it is dropped on the way, or nobody serves"
+		}
 	case exposure.Closed:
 		switch {
 		case !allowed:
@@ -321,32 +312,4 @@ func (v *verifying) rangeOnly(x *rehearsal.Result) bool {
 		}
 	}
 	return true
-}
-
-// joinAudit compares a result with the audit, and reports that the ruleset lets
-// something through that did not answer.
-func (v *verifying) joinAudit(x *rehearsal.Result) (between bool) {
-	if v.audit == nil {
-		return false
-	}
-	x.Audited = analyze.Blocked // what no answer speaks of
-	if a := answerFor(v.audit, x); a != nil {
-		x.Audited = a.Verdict
-		if x.State.Different() {
-			x.Why = a.Why
-		}
-	} else if len(v.audit.Unparsed) > 0 {
-		x.Audited = analyze.Undecided
-	}
-	switch {
-	case x.Audited == analyze.Blocked && x.Engine == exposure.Open:
-		x.State, x.Severity = rehearsal.Exposed, exposure.Critical
-		x.Remark = "ALARM: the ruleset blocks it, and it answers: the rules are not loaded, or packets take another way"
-	case x.Audited == analyze.Reachable && x.Engine == exposure.Filtered:
-		if x.State.Different() {
-			x.Remark = "the ruleset lets it through: something else stands in between"
-		}
-		return true
-	}
-	return false
 }

@@ -46,8 +46,11 @@ func Arm(dir string, c Change) (*Guard, error) {
 	}
 	defer held.Close() //nolint:errcheck // the guard has its copy
 	path := filepath.Join(dir, stateFile)
-	if old, err := load(dir); err == nil && !old.Began.IsZero() || err != nil && !errors.Is(err, os.ErrNotExist) {
+	switch old, err := load(dir); {
+	case err == nil && !old.Began.IsZero():
 		return nil, &StaleError{path}
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return nil, err
 	}
 	s := &state{Change: c}
 	if err := s.store(dir); err != nil {
@@ -62,8 +65,8 @@ func Arm(dir string, c Change) (*Guard, error) {
 		return nil, err
 	}
 	g := &Guard{conn: conn, lines: bufio.NewReader(conn), PID: pid}
-	if err := g.order("arm", "armed"); err != nil {
-		return nil, errors.Join(err, conn.Close())
+	if said, err := g.order("arm", answerTime); err != nil || said != "armed" {
+		return nil, errors.Join(fmt.Errorf("the guard did not arm: %q", said), err, conn.Close())
 	}
 	return g, nil
 }
@@ -111,27 +114,35 @@ func call(dir string) (net.Conn, error) {
 // answerTime is how long a guard may think about an order.
 const answerTime = 5 * time.Second
 
-func (g *Guard) order(word, want string) error {
-	if err := g.conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
-		return err
+// order gives an order and its answer.
+func (g *Guard) order(word string, patience time.Duration) (string, error) {
+	if err := g.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return "", err
 	}
 	defer g.conn.SetDeadline(time.Time{}) //nolint:errcheck // the next use tells
-	if _, err := fmt.Fprintln(g.conn, word); err != nil {
-		return fmt.Errorf("the guard is gone: %w", err)
+	if err := g.send(word); err != nil {
+		return "", fmt.Errorf("the guard is gone: %w", err)
 	}
 	line, err := g.lines.ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("the guard is gone: %w", err)
+		return "", fmt.Errorf("the guard is gone: %w", err)
 	}
-	if line = strings.TrimSpace(line); line != want {
-		return fmt.Errorf("the guard said %q", line)
-	}
-	return nil
+	return strings.TrimSpace(line), nil
 }
 
-// Begin says that the change is about to be made: the time runs from now on, and
-// from now on the guard stays when the caller dies.
-func (g *Guard) Begin() error { return g.order("begin", "begun") }
+// Begin lets the guard make the change. The time runs from the end of it, and
+// from now on the guard stays when the caller dies. An outcome says that the
+// change was not made, or taken back at once, and the text why; an error that the
+// guard has gone, and how far it came is not known.
+func (g *Guard) Begin(c Change) (Outcome, string, error) {
+	const attempts = 20 // of restoring, after a failure
+	line, err := g.order("begin", patience*time.Duration(len(c.Load)+attempts*len(c.Restore)+1))
+	if err != nil || line == "begun" {
+		return "", "", err
+	}
+	o, text := parseOutcome(line)
+	return o, text, nil
+}
 
 // Confirm keeps the change; Wait tells whether it came in time.
 func (g *Guard) Confirm() error { return g.send("confirm") }
@@ -179,10 +190,18 @@ func TakeBack(dir string) (Outcome, string, error) {
 	})
 }
 
+func mine(info os.FileInfo) bool {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(s.Uid) == os.Geteuid()
+}
+
 // settle gives an order to the guard; when it was killed, alone does it.
 func settle(dir, word string, alone func(*state) error) (Outcome, string, error) {
 	if _, err := os.Lstat(filepath.Join(dir, stateFile)); errors.Is(err, os.ErrNotExist) {
 		return "", "", ErrNothing
+	}
+	if info, err := os.Lstat(dir); errors.Is(err, os.ErrPermission) || err == nil && os.Geteuid() != 0 && !mine(info) {
+		return "", "", errors.New("only who made the change may settle it: run it with sudo")
 	}
 	if err := prepare(dir); err != nil {
 		return "", "", err
@@ -191,10 +210,16 @@ func settle(dir, word string, alone func(*state) error) (Outcome, string, error)
 	if err == nil {
 		defer conn.Close() //nolint:errcheck // what counts has been read
 		g := &Guard{conn: conn, lines: bufio.NewReader(conn)}
-		if err := g.send(word); err != nil {
-			return "", "", err
+		err := g.send(word)
+		var o Outcome
+		var text string
+		if err == nil {
+			o, text, err = g.Wait()
 		}
-		return g.Wait()
+		if err != nil {
+			return "", "", fmt.Errorf("%w; how it ended stands in %s", err, filepath.Join(dir, logFile))
+		}
+		return o, text, nil
 	}
 	held, err := lock(dir)
 	if err != nil {

@@ -3,6 +3,9 @@
 // started before the change: it does its work also when the program that made
 // the change has died, or the connection of the administrator with it.
 //
+// The guard makes the change, too, so that the two never meet: whoever dies, the
+// change is made before the time runs, and taken back after it was made.
+//
 // It knows no firewall: what is to be run to take the change back is told to it
 // beforehand and kept in a private file. It works on Linux only.
 package guard
@@ -22,11 +25,13 @@ type Step struct {
 	Path  string // absolute
 	Args  []string
 	Input []byte
+	Of    string // for errors: whose input it is; may be empty
 }
 
 // Change is what a guard watches over.
 type Change struct {
-	Within  time.Duration // from Begin on
+	Within  time.Duration // from the end of Load on
+	Load    []Step        // that make the change, in order; the guard runs them
 	Restore []Step        // that take the change back, in order
 	Made    string        // by whom, one line for messages
 }

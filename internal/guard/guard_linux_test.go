@@ -31,9 +31,10 @@ func TestMain(m *testing.M) {
 }
 
 func armAndStay(dir string, begin bool) error {
-	g, err := guard.Arm(dir, change(dir, time.Second))
+	c := change(dir, time.Second)
+	g, err := guard.Arm(dir, c)
 	if err == nil && begin {
-		err = g.Begin()
+		err = begun(g, c)
 	}
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "..", "changed"), []byte(fmt.Sprint(g.PID)), 0o600)
@@ -42,6 +43,13 @@ func armAndStay(dir string, begin bool) error {
 		select {} // until somebody kills it
 	}
 	return err
+}
+
+func begun(g *guard.Guard, c guard.Change) error {
+	if o, text, err := g.Begin(c); err != nil || o != "" {
+		return fmt.Errorf("%q %q %w", o, text, err)
+	}
+	return nil
 }
 
 // change takes itself back by writing a file beside the directory.
@@ -121,7 +129,7 @@ func TestOutcomes(t *testing.T) {
 			dir := stateDir(t)
 			g := arm(t, dir, change(dir, c.within))
 			if c.begin {
-				if err := g.Begin(); err != nil {
+				if err := begun(g, change(dir, c.within)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -206,7 +214,7 @@ func TestGuardKilled(t *testing.T) {
 	}{{guard.Confirm, guard.Kept, ""}, {guard.TakeBack, guard.Restored, saved}} {
 		dir := stateDir(t)
 		g := arm(t, dir, change(dir, time.Minute))
-		if err := g.Begin(); err != nil {
+		if err := begun(g, change(dir, time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if err := syscall.Kill(g.PID, syscall.SIGKILL); err != nil {
@@ -232,7 +240,7 @@ func TestRestoreFails(t *testing.T) {
 	c := change(dir, time.Minute)
 	c.Restore = []guard.Step{{Path: "/bin/sh", Args: []string{"-c", "echo no such table >&2; exit 1"}}}
 	g := arm(t, dir, c)
-	if err := g.Begin(); err != nil {
+	if err := begun(g, c); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.TakeBack(); err != nil {
@@ -272,5 +280,62 @@ func TestPrivate(t *testing.T) {
 	long := filepath.Join(t.TempDir(), strings.Repeat("x", 100))
 	if _, err := guard.Arm(long, change(long, time.Minute)); err == nil || !strings.Contains(err.Error(), "too long") {
 		t.Errorf("a name that is too long: %v", err)
+	}
+}
+
+// TestLoad lets the guard make the change: however long that takes, the time runs
+// from its end, and a change that fails is taken back at once.
+func TestLoad(t *testing.T) {
+	for _, c := range []struct {
+		name, script string
+		outcome      guard.Outcome
+		text         string
+	}{
+		{"slow", "sleep 0.5; echo new >> \"$0\"", "", ""},
+		{"fails", "echo half >> \"$0\"; echo no such chain >&2; exit 1", guard.Restored, "rules.nft: sh: exit status 1: no such chain"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := stateDir(t)
+			change := change(dir, 100*time.Millisecond)
+			change.Load = []guard.Step{{Path: "/bin/sh", Args: []string{"-c", c.script, filepath.Join(dir, "..", "restored")}, Of: "rules.nft"}}
+			g := arm(t, dir, change)
+			o, text, err := g.Begin(change)
+			if o != c.outcome || text != c.text || err != nil {
+				t.Errorf("%q %q %v", o, text, err)
+			}
+			if o == "" {
+				o, text, err = g.Wait()
+			}
+			if got := restored(t, dir); o != guard.Restored || err != nil || !strings.HasSuffix(got, "\n"+saved) {
+				t.Errorf("%q %q %v, at last %q", o, text, err, got)
+			}
+		})
+	}
+}
+
+// TestNobodyArms starts a guard whose caller has died before it could arm it.
+func TestNobodyArms(t *testing.T) {
+	t.Parallel()
+	dir := stateDir(t)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "change.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
+	cmd.Args = []string{"reconshield:guard", dir}
+	cmd.ExtraFiles = []*os.File{write, write}
+	if err := cmd.Run(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "change.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it left its state: %v", err)
 	}
 }

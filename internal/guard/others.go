@@ -19,7 +19,7 @@ func Main() (code int, asked bool) { return 0, false }
 func Arm(string, Change) (*Guard, error) { return nil, errUnsupported }
 
 // Begin fails on this system.
-func (*Guard) Begin() error { return errUnsupported }
+func (*Guard) Begin(Change) (Outcome, string, error) { return "", "", errUnsupported }
 
 // Confirm fails on this system.
 func (*Guard) Confirm() error { return errUnsupported }

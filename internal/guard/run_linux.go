@@ -17,7 +17,11 @@ const patience = 60 * time.Second
 
 // Run runs a step and gives what it wrote to standard output. The error is one
 // line with what the program said.
-func Run(ctx context.Context, s Step) ([]byte, error) {
+func Run(ctx context.Context, s Step) ([]byte, error) { return run(ctx, s, 0) }
+
+// run runs a step; death is the signal that the program gets when this one
+// dies, 0 for none.
+func run(ctx context.Context, s Step, death syscall.Signal) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.Path, s.Args...) //nolint:gosec // the programs that the app names
@@ -25,16 +29,31 @@ func Run(ctx context.Context, s Step) ([]byte, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(s.Input), &out, &said
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
 	// A signal to the group of the terminal is none of the program's business.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: death}
 	if err := cmd.Run(); err != nil {
 		text := strings.Join(strings.Fields(strings.ToValidUTF8(said.String(), "?")), " ")
 		const most = 300
 		if len(text) > most {
 			text = text[:most]
 		}
-		return out.Bytes(), fmt.Errorf("%s: %w: %s", filepath.Base(s.Path), errors.Join(err, context.Cause(ctx)), text)
+		name := filepath.Base(s.Path)
+		if s.Of != "" {
+			name = s.Of + ": " + name
+		}
+		return out.Bytes(), fmt.Errorf("%s: %w: %s", name, errors.Join(err, context.Cause(ctx)), text)
 	}
 	return out.Bytes(), nil
+}
+
+// makeChange runs the steps; none goes on when this program is killed, since what comes
+// then is the restoring.
+func makeChange(steps []Step) error {
+	for _, s := range steps {
+		if _, err := run(context.Background(), s, syscall.SIGKILL); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restore runs the steps, each again when it fails: another program may be at

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,8 @@ func Main() (code int, asked bool) {
 	}
 	unix.CloseOnExec(lockFD)
 	unix.CloseOnExec(armedFD)
+	// Of all programs this one should not go when memory is short (proc(5)).
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0) // only root may
 	ready := os.NewFile(armedFD, "armed")
 	w, err := newWatch(os.Args[1])
 	if err != nil {
@@ -44,6 +47,7 @@ func Main() (code int, asked bool) {
 
 // watch is the guard at work.
 type watch struct {
+	clock    func() time.Duration // of the machine since it started, asleep or not
 	dir      string
 	state    *state
 	listener net.Listener
@@ -63,7 +67,7 @@ func newWatch(dir string) (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watch{dir: dir, state: s, orders: make(chan order), signals: make(chan os.Signal, 1)}
+	w := &watch{clock: sinceBoot, dir: dir, state: s, orders: make(chan order), signals: make(chan os.Signal, 1)}
 	// The terminal may go, and whoever reads may go: the guard stays. Whoever
 	// wants it to end gets the rules back at once.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
@@ -81,41 +85,49 @@ func newWatch(dir string) (*watch, error) {
 func (w *watch) watch() int {
 	go w.accept()
 	w.log("on watch for %s, at most %s", w.state.Made, w.state.Within)
-	// Of a machine that slept only the wall clock tells.
-	clock := time.NewTicker(time.Second)
-	defer clock.Stop()
+	// A timer does not run while the machine sleeps.
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
 	var timer <-chan time.Time
+	var end time.Duration
 	var talking []net.Conn
+	unarmed := time.After(answerTime) // who started the guard may have died since
 	for {
 		select {
 		case o := <-w.orders:
 			talking = append(talking, o.conn)
 			switch {
 			case o.word == "arm":
+				unarmed = nil
 				_, _ = fmt.Fprintln(o.conn, "armed")
 			case o.word == "begin":
 				w.state.Began = time.Now()
 				if err := w.state.store(w.dir); err != nil {
-					w.log("%v", err)
+					return w.end(talking, Failed, errors.Join(err, forget(w.dir)))
 				}
-				timer = time.After(w.state.Within)
 				w.log("the change begins")
+				if err := makeChange(w.state.Load); err != nil {
+					return w.back(talking, true, err.Error())
+				}
+				timer, end = time.After(w.state.Within), w.clock()+w.state.Within
 				_, _ = fmt.Fprintln(o.conn, "begun")
 			case o.word == "confirm" && timer == nil:
 				_, _ = fmt.Fprintln(o.conn, "failed: nothing has been changed yet")
 			case o.word == "confirm":
 				return w.end(talking, Kept, forget(w.dir))
 			case o.word == "restore", o.word == "" && o.armed && timer == nil:
-				return w.back(talking, timer != nil, "asked to")
+				return w.back(talking, timer != nil, "")
 			}
 		case <-timer:
-			return w.back(talking, true, "nobody confirmed in time")
-		case now := <-clock.C:
-			if timer != nil && now.Round(0).After(w.state.Began.Round(0).Add(w.state.Within)) {
-				return w.back(talking, true, "nobody confirmed in time")
+			return w.back(talking, true, "")
+		case <-look.C:
+			if timer != nil && w.clock() > end {
+				return w.back(talking, true, "")
 			}
+		case <-unarmed:
+			return w.back(talking, false, "nobody armed it")
 		case s := <-w.signals:
-			return w.back(talking, timer != nil, s.String())
+			return w.back(talking, timer != nil, "the guard was told to end ("+s.String()+")")
 		}
 	}
 }
@@ -125,10 +137,13 @@ func (w *watch) back(talking []net.Conn, began bool, why string) int {
 	if !began {
 		return w.end(talking, Withdrawn, forget(w.dir))
 	}
-	w.log("taking the change back: %s", why)
+	w.log("taking the change back: %s", cmp.Or(why, "it was not confirmed"))
 	err := restore(context.Background(), w.state.Restore, func(text string) { w.log("%s", text) })
 	if err == nil {
 		err = forget(w.dir)
+	}
+	if why != "" {
+		return w.end(talking, Restored+Outcome(": "+why), err)
 	}
 	return w.end(talking, Restored, err)
 }
@@ -142,6 +157,14 @@ func (w *watch) end(talking []net.Conn, o Outcome, err error) int {
 	}
 	w.log("%s", text)
 	_ = w.listener.Close()
+	for waiting := true; waiting; { // who came while the rules were restored
+		select {
+		case o := <-w.orders:
+			talking = append(talking, o.conn)
+		default:
+			waiting = false
+		}
+	}
 	for i, c := range talking {
 		told := false
 		for _, before := range talking[:i] {
@@ -153,6 +176,16 @@ func (w *watch) end(talking []net.Conn, o Outcome, err error) int {
 		}
 	}
 	return code
+}
+
+// sinceBoot runs on while the machine sleeps, and does not care for what
+// somebody sets the time of day to (clock_gettime(2), CLOCK_BOOTTIME).
+func sinceBoot() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
+		return 0 // the timer is there all the same
+	}
+	return time.Duration(t.Nano())
 }
 
 func (w *watch) accept() {

@@ -98,7 +98,7 @@ func load(dir string) (*state, error) {
 	}
 	var s state
 	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, stateFile), err)
+		return nil, fmt.Errorf("%s: is no state of a guard (%w): look at the rules that are loaded, then remove it", filepath.Join(dir, stateFile), err)
 	}
 	return &s, nil
 }

@@ -134,11 +134,11 @@ func (s *Stage) join(host *netlink.Handle, in Interface, n int) error {
 	if err := addresses(host, in); err != nil {
 		return err
 	}
-	return s.furnish(inside, in)
+	return s.furnish(inside, veth.HardwareAddr, in)
 }
 
-// furnish gives a side its addresses and the way to the host.
-func (s *Stage) furnish(inside *netlink.Handle, in Interface) error {
+// furnish gives a side its addresses and the way to the host's end of the link.
+func (s *Stage) furnish(inside *netlink.Handle, end net.HardwareAddr, in Interface) error {
 	link, err := inside.LinkByName(farName)
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func (s *Stage) furnish(inside *netlink.Handle, in Interface) error {
 		if err := inside.RuleAdd(rule); err != nil {
 			return fmt.Errorf("rule for what comes in: %w", err)
 		}
-		if err := s.wayHome(inside, link, in, anywhere); err != nil {
+		if err := s.wayHome(inside, link, end, in, anywhere); err != nil {
 			return err
 		}
 	}
@@ -179,8 +179,13 @@ func hostLinkLocal() netip.Addr { return netip.MustParseAddr("fe80::1") }
 // sideLinkLocal is where every side asks for neighbours from.
 func sideLinkLocal() netip.Addr { return netip.MustParseAddr("fe80::2") }
 
-// wayHome routes everything to the host, by its own address on the interface.
-func (s *Stage) wayHome(inside *netlink.Handle, link netlink.Link, in Interface, anywhere netip.Prefix) error {
+// hostUnasked stands for the host where it has no address of IPv4 on an interface:
+// whoever sends knows its hardware address.
+func hostUnasked() netip.Addr { return netip.MustParseAddr("fe80::4") }
+
+// wayHome routes everything to the host, by its own address on the interface,
+// whose hardware address is end.
+func (s *Stage) wayHome(inside *netlink.Handle, link netlink.Link, end net.HardwareAddr, in Interface, anywhere netip.Prefix) error {
 	route := &netlink.Route{Dst: ipnet(anywhere), LinkIndex: link.Attrs().Index, Scope: unix.RT_SCOPE_LINK}
 	if !s.scene.Static {
 		route.Scope, route.Flags = unix.RT_SCOPE_UNIVERSE, unix.RTNH_F_ONLINK
@@ -190,10 +195,20 @@ func (s *Stage) wayHome(inside *netlink.Handle, link netlink.Link, in Interface,
 				break
 			}
 		}
+		known := route.Gw
 		if route.Gw == nil && anywhere.Addr().Is6() {
 			route.Gw = hostLinkLocal().AsSlice()
+			known = route.Gw
 		} else if route.Gw == nil {
-			route.Via = &netlink.Via{AddrFamily: unix.AF_INET6, Addr: hostLinkLocal().AsSlice()}
+			known = hostUnasked().AsSlice()
+			route.Via = &netlink.Via{AddrFamily: unix.AF_INET6, Addr: known}
+		}
+		// Who stands in a zone has met the host before. Rules that drop neighbour
+		// discovery keep no packet out, they only lose the answers; and they must
+		// not break IPv4.
+		neighbour := &netlink.Neigh{LinkIndex: link.Attrs().Index, State: netlink.NUD_PERMANENT, IP: known, HardwareAddr: end}
+		if err := inside.NeighSet(neighbour); err != nil {
+			return fmt.Errorf("tell where the host is: %w", err)
 		}
 	}
 	if err := inside.RouteAdd(route); err != nil {

@@ -172,7 +172,11 @@ func (d *description) zone(z *policy.Zone, grants []policy.Grant) {
 	if len(networks) == 0 {
 		networks = anywhere()
 	}
-	own := func(a netip.Addr) bool { other := d.policy.ZoneOf(a); return other != nil && other.Name == z.Name }
+	// Of several zones without networks, each may be where anybody stands.
+	own := func(a netip.Addr) bool {
+		other := d.policy.ZoneOf(a)
+		return other != nil && (other.Name == z.Name || len(z.Networks) == 0 && len(other.Networks) == 0)
+	}
 	ordinary := func(a netip.Addr) bool {
 		return own(a) && !slices.ContainsFunc(narrow, func(p netip.Prefix) bool { return p.Contains(a) })
 	}

@@ -27,7 +27,7 @@ type Job struct {
 // dies. An *UnavailableError means that this machine cannot do it, a *LoadError
 // that the rules were not taken.
 func Run(ctx context.Context, j Job) ([]byte, error) {
-	if err := j.Scene.check(); err != nil {
+	if err := j.Scene.Check(); err != nil {
 		return nil, err
 	}
 	return run(ctx, j)

@@ -21,8 +21,8 @@ type Scene struct {
 	Behind     []Host
 	// Static spares the neighbours from having to find each other: packets of
 	// ARP and of neighbour discovery are not sent. Without it a ruleset that
-	// drops neighbour discovery breaks IPv6, as it does in life; with it any
-	// address may be a source, on IPv6 too.
+	// drops neighbour discovery breaks IPv6, as it does in life: packets come in,
+	// and answers are lost. With it any address may be a source, on IPv6 too.
 	Static bool
 }
 
@@ -62,8 +62,8 @@ const (
 	mostAddresses  = 4096
 )
 
-// check tells what is wrong with the scene, one line.
-func (s Scene) check() error {
+// Check tells what is wrong with the scene, one line.
+func (s Scene) Check() error {
 	if len(s.Interfaces) > mostInterfaces {
 		return fmt.Errorf("a stage has at most %d interfaces, %d are wanted", mostInterfaces, len(s.Interfaces))
 	}

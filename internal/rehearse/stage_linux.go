@@ -32,7 +32,7 @@ type Stage struct {
 // namespaces of their own and for [Main]; programs use [Run]. The threads of
 // the caller are not moved. Close the stage after use.
 func Open(ctx context.Context, scene Scene) (*Stage, error) {
-	if err := scene.check(); err != nil {
+	if err := scene.Check(); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {

@@ -160,15 +160,26 @@ func TestMatrix(t *testing.T) {
 }
 
 // TestNeighbourDiscovery shows what the static scene hides: rules without it
-// cut IPv6 off.
+// let IPv6 in and lose the answers. IPv4 does not depend on it, also where the
+// host has no address of IPv4 on the interface.
 func TestNeighbourDiscovery(t *testing.T) {
-	const rules = "table inet f { chain i { type filter hook input priority 0; policy drop; tcp dport 53 accept; }; }"
+	const rules = "table inet f { chain i { type filter hook input priority 0; policy drop; ct state established accept; tcp dport 53 accept; }; }"
 	for _, static := range []bool{false, true} {
-		s := open(t, simpleScene(static))
+		scene := simpleScene(static)
+		scene.Interfaces = append(scene.Interfaces, rehearse.Interface{Name: "naked0"})
+		scene.Zones = append(scene.Zones, rehearse.Zone{Name: "naked", Interface: "naked0", Sources: []netip.Addr{netip.MustParseAddr("5.6.7.8")}})
+		s := open(t, scene)
 		load(t, s, rules)
-		got := probe(t, s, rehearse.Probe{Zone: "wan", Target: host6v, Protocol: 6, Port: 53})
-		if got[0].Delivered != static {
-			t.Errorf("static %t: delivered %t", static, got[0].Delivered)
+		got := probe(
+			t, s,
+			rehearse.Probe{Zone: "wan", Target: host6v, Protocol: 6, Port: 53},
+			rehearse.Probe{Zone: "wan", Target: host6v, Protocol: 6, Port: 53, Kind: rehearse.Conversation},
+			rehearse.Probe{Zone: "wan", Target: host6v, Protocol: 6, Port: 54},
+			rehearse.Probe{Zone: "naked", Target: host4, Protocol: 6, Port: 53},
+			rehearse.Probe{Zone: "naked", Target: host4, Protocol: 6, Port: 54},
+		)
+		if !got[0].Delivered || got[1].Refused != static || got[2].Delivered || !got[3].Delivered || got[4].Delivered {
+			t.Errorf("static %t: %+v", static, got)
 		}
 	}
 }

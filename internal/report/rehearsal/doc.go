@@ -41,6 +41,7 @@ type Document struct {
 	Zone    string   `json:"zone,omitempty"` // from which was scanned
 	Results []Result `json:"results"`        // by asset, address, transport, port, zone, source
 	Notes   []string `json:"notes,omitempty"`
+	Untried []string `json:"untried,omitempty"` // zones of the policy that nobody could send from
 	Packets int      `json:"packets,omitempty"` // probes sent on the stage
 	Seconds float64  `json:"seconds"`
 }
@@ -79,10 +80,11 @@ const (
 	Starved    State = "starved"    // allowed, and nothing gets through
 	OneWay     State = "one-way"    // allowed, and the answers are lost
 	Exposed    State = "exposed"    // denied, and it gets through
+	Bypassed   State = "bypassed"   // the audited ruleset blocks it, and it answers, whatever the policy says
 )
 
 func states() []State {
-	return []State{Closed, Silent, Open, Unmeasured, Refused, Starved, OneWay, Exposed}
+	return []State{Closed, Silent, Open, Unmeasured, Refused, Starved, OneWay, Exposed, Bypassed}
 }
 
 func (s State) rank() int { return slices.Index(states(), s) }

@@ -16,7 +16,7 @@ const page = `<!doctype html>
 <title>{{.Title}}</title>
 <style>{{.Style}}
 table.fw{border-collapse:collapse}table.fw th,table.fw td{padding:.25rem .75rem;text-align:left;border-bottom:1px solid #8884}
-.fw-exposed{color:#c22;font-weight:700}.fw-starved,.fw-one-way,.fw-refused,.fw-unmeasured{color:#a60;font-weight:600}.fw-closed{color:#282}</style>
+.fw-exposed,.fw-bypassed{color:#c22;font-weight:700}.fw-starved,.fw-one-way,.fw-refused,.fw-unmeasured{color:#a60;font-weight:600}.fw-closed{color:#282}</style>
 </head>
 <body><main>
 <h1>{{.Title}}</h1>

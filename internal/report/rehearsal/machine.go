@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
@@ -130,7 +131,9 @@ func writeSARIF(w io.Writer, doc *Document, opts Options) error {
 	}
 	run := sarif.NewRun().WithTool(sarif.NewTool().WithDriver(driver))
 	rules := map[string]int{}
-	for _, r := range doc.Differences() {
+	differences := doc.Differences()
+	slices.SortStableFunc(differences, func(a, b *Result) int { return b.State.rank() - a.State.rank() })
+	for _, r := range differences {
 		id := r.State.id()
 		i, known := rules[id]
 		if !known {
@@ -166,6 +169,9 @@ func sarifResult(doc *Document, r *Result, rule int) *sarif.Result {
 		file, line = r.Why[n-1].File, r.Why[n-1].Line
 	}
 	message := fmt.Sprintf("%s: %s of %s (%s) from %s (%s): %s", r.title(), r.PortText(), r.Asset, r.Address, r.Zone, r.Source, r.Found)
+	if r.Remark != "" {
+		message += "; " + r.Remark
+	}
 	logical := sarif.NewLogicalLocation().WithName(r.PortText()).WithKind("resource").
 		WithFullyQualifiedName(r.Address.String() + "/" + r.PortText())
 	result := sarif.NewRuleResult(r.State.id()).WithRuleIndex(rule).WithLevel(report.SARIFLevel(r.Severity)).

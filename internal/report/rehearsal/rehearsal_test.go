@@ -63,6 +63,10 @@ func fixture() *rehearsal.Document {
 	add("vpn", "10.8.0.9", exposure.UDP, 161, rehearsal.Silent, nil)
 	add("wan", "5.6.7.9", exposure.UDP, 443, rehearsal.Unmeasured, nil)
 	add("vpn", "10.8.0.9", exposure.UDP, 443, rehearsal.Refused, func(r *rehearsal.Result) { r.Severity = exposure.LowSev })
+	add("wan", "5.6.7.9", exposure.TCP, 8080, rehearsal.Bypassed, func(r *rehearsal.Result) {
+		r.Found, r.Severity, r.Audited = "open (syn-ack)", exposure.Critical, analyze.Blocked
+	})
+	add("vpn", "10.8.0.9", exposure.TCP, 8080, rehearsal.Closed, nil)
 	return doc
 }
 

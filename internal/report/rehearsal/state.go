@@ -13,6 +13,8 @@ func (s State) word() string {
 		return ""
 	case Exposed:
 		return "EXPOSED"
+	case Bypassed:
+		return "BYPASSED"
 	case Starved:
 		return "BLOCKED"
 	case OneWay:
@@ -47,6 +49,8 @@ func (s State) meaning(k Kind) string {
 		return "allowed by the policy; the packet arrives, but the answer does not come back"
 	case Exposed:
 		return "denied by the policy, and it gets through"
+	case Bypassed:
+		return "ALARM: the ruleset blocks it, and it answers: the rules are not loaded, or packets go around them"
 	}
 	return ""
 }
@@ -70,6 +74,8 @@ func (s State) icon() (sign, ascii string) {
 		return "◁", "<"
 	case Exposed:
 		return "▲", "!"
+	case Bypassed:
+		return "✖", "X"
 	}
 	return "·", "-"
 }
@@ -82,7 +88,7 @@ func (s State) color(t report.Signs) func(string) string {
 		return t.Strong
 	case Unmeasured, Refused, Starved, OneWay:
 		return t.Warn
-	case Exposed:
+	case Exposed, Bypassed:
 		return t.Bad
 	case Silent:
 	}
@@ -94,6 +100,8 @@ func (r *Result) title() string {
 	switch r.State {
 	case Exposed:
 		return "Gets through against the policy"
+	case Bypassed:
+		return "ALARM: open although the ruleset blocks it"
 	case Starved:
 		return "Blocked although the policy allows it"
 	case OneWay:
@@ -116,6 +124,8 @@ func (s State) id() string {
 		return "FWR-3"
 	case Refused:
 		return "FWR-4"
+	case Bypassed:
+		return "FWR-5"
 	case Closed, Silent, Open, Unmeasured:
 	}
 	return "FWR-0"

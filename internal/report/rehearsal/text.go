@@ -66,6 +66,31 @@ func (s *sheet) masthead() {
 		facts = append(facts, "loaded as "+report.Sanitize(s.doc.Host)+" into a kernel of its own")
 	}
 	s.Para(0, s.Faint, strings.Join(facts, dot))
+	s.worst()
+}
+
+// worst says at once what is the most urgent of what is wrong.
+func (s *sheet) worst() {
+	list := groups(s.doc)
+	if len(list) == 0 {
+		return
+	}
+	s.Line("")
+	text := s.headline(list[0])
+	if n := len(list) - 1; n > 0 {
+		text += fmt.Sprintf("; and %s, see below", counted(n, "more difference"))
+	}
+	s.Hanging(0, s.badge(list[0])+" ", s.Strong, text)
+}
+
+func (s *sheet) badge(g group) string {
+	icon, color := s.Severity(g.Severity)
+	return color(" " + icon + " " + strings.ToUpper(string(g.Severity)) + " ")
+}
+
+func (s *sheet) headline(g group) string {
+	ports := distinct(g, (*Result).PortText)
+	return fmt.Sprintf("%s: %s of %s from %s", g.title(), strings.Join(s.few(ports, fewPorts), " "), report.Sanitize(g.Asset), report.Sanitize(g.Zone))
 }
 
 // matrix shows an asset; ports that are closed as they should be are counted.
@@ -98,7 +123,7 @@ func (s *sheet) matrix(b block) {
 	if hidden > 0 {
 		s.Para(2, s.Faint, fmt.Sprintf("%s and %s with --verbose", s.More, counted(hidden, "more row")))
 	}
-	for _, state := range []State{Exposed, Unmeasured, Closed, Silent} {
+	for _, state := range []State{Bypassed, Exposed, Unmeasured, Closed, Silent} {
 		if list := quiet[state]; len(list) > 0 {
 			s.Hanging(2, s.stateText(state)+"  ", s.Faint, "from every zone: "+compact(list))
 		}
@@ -246,11 +271,7 @@ func (s *sheet) differences() {
 
 func (s *sheet) difference(g group) {
 	s.Line("")
-	icon, color := s.Severity(g.Severity)
-	badge := color(" " + icon + " " + strings.ToUpper(string(g.Severity)) + " ")
-	ports := distinct(g, (*Result).PortText)
-	head := fmt.Sprintf("%s: %s of %s from %s", g.title(), strings.Join(s.few(ports, fewPorts), " "), report.Sanitize(g.Asset), report.Sanitize(g.Zone))
-	s.Hanging(1, badge+" ", s.Strong, head)
+	s.Hanging(1, s.badge(g)+" ", s.Strong, s.headline(g))
 	s.Field("Expected", report.Uncoloured, fmt.Sprintf("%s: %s", g.Policy, report.Sanitize(g.Rule)))
 	s.Field("Found", g.State.color(s.Signs), report.Sanitize(g.Found))
 	addresses := distinct(g, func(r *Result) string { return r.Address.String() })
@@ -331,6 +352,9 @@ func (s *sheet) result() {
 		color, text = s.Bad, counted(len(s.doc.Differences()), "difference")+" between the policy and what was found"
 	default:
 		color, text = s.Warn, "something could not be measured"
+		if len(s.doc.Untried) > 0 {
+			text = "nobody could send from " + report.Sanitize(strings.Join(s.doc.Untried, ", ")) + ": nothing is known of that side"
+		}
 	}
 	s.Hanging(2, color("exit "+strconv.Itoa(s.opts.ExitCode))+"  ", s.Faint, text)
 }
