@@ -226,7 +226,7 @@ func (p *path) question(d destination, after *header) {
 	if p.record == nil {
 		return
 	}
-	why := ""
+	var why string
 	switch {
 	case d.refused():
 		why = "the kernel drops what comes from outside to the loopback, unless route_localnet is set"

@@ -18,6 +18,9 @@ func (w World) IPSets(six bool) string {
 		"create ports bitmap:port range 0-65535",
 		"create pairs hash:ip,port family " + family,
 		"create single hash:ip family " + family,
+		"create triples hash:ip,port,net family " + family,
+		"create bands hash:net,port family " + family,
+		"create links hash:net,iface family " + family,
 		"create list list:set size 8",
 		"add list single",
 		"add list nets",
@@ -27,10 +30,16 @@ func (w World) IPSets(six bool) string {
 		fmt.Sprintf("add ports %d", w.port()),
 		fmt.Sprintf("add single %s", w.source(six)),
 	}
+	out = append(out,
+		fmt.Sprintf("add triples %s,%s:%d,%s/%d", w.source(six), w.pick("tcp", "udp"), w.port(), w.target(six), bits),
+		fmt.Sprintf("add bands %s/%d,tcp:%d-%d", w.source(six), bits, 20, 100),
+		fmt.Sprintf("add bands %s,tcp:%d nomatch", w.source(six), w.port()),
+		fmt.Sprintf("add links %s/%d,%s", w.source(six), bits, w.link()),
+	)
 	for range 2 {
 		out = append(out, fmt.Sprintf("add pairs %s,%s:%d", w.pick(w.source(six).String(), w.target(six).String()), w.pick("tcp", "udp"), w.port()))
 	}
-	slices.Sort(out[7:])
+	slices.Sort(out[10:])
 	return lines(slices.Compact(out))
 }
 
@@ -79,7 +88,7 @@ func (g iptables) table(name string, hooks, users []string) []string {
 		}
 	}
 	for _, h := range hooks {
-		for range 1 + g.IntN(6) {
+		for range g.length(6) {
 			out = append(out, g.rule(name, h, h, users))
 		}
 	}
@@ -177,9 +186,14 @@ func (g iptables) extension(words *[]string, table string) {
 	case 7:
 		add("-m mark --mark 0x1")
 	case 9, 10:
-		name, sides := g.pick("nets", "ports", "pairs", "list"), g.pick("src", "dst")
-		if name == "pairs" {
+		name, sides := g.pick("nets", "ports", "pairs", "list", "triples", "bands", "links"), g.pick("src", "dst")
+		switch name {
+		case "pairs", "bands":
 			sides = g.pick("src,dst", "dst,dst", "src,src")
+		case "triples":
+			sides = g.pick("src,dst,dst", "dst,dst,src", "src,src,dst")
+		case "links":
+			sides = "src,src"
 		}
 		add("-m set %s--match-set %s %s", g.not(), name, sides)
 	case 8:
@@ -213,6 +227,9 @@ func (g iptables) verdict(table, hook, proto string, targets []string) string {
 func (g iptables) translation(proto string) string {
 	if g.chance(4) {
 		return "-j ACCEPT"
+	}
+	if g.chance(10) {
+		return "-j NETMAP --to " + g.target(g.six).String()
 	}
 	ported := proto == "tcp" || proto == "udp"
 	if g.chance(4) && ported {

@@ -97,18 +97,39 @@ func ruleset(ctx context.Context, w oracle.World, kind string) (text string, d r
 	return text, rehearse.NFT, w.IntN(2) == 0, err
 }
 
-// expectation is what the evaluator says of a packet.
-func expectation(e *firewall.Evaluator, p oracle.Packet) firewall.Trace {
+// question is what an audit asks about packets like p.
+func question(e *firewall.Evaluator, p oracle.Packet) firewall.Question {
 	q := firewall.Question{
 		In: firewall.Link{Known: true, Name: p.Link}, Target: p.Target, Local: e.IsLocal(p.Target), Protocol: firewall.Number(p.Protocol),
 		Packet: firewall.Packet{Flags: firewall.Number(p.Flags), ICMP: firewall.Number(p.ICMP)},
 	}
 	// A RST or a SYN-ACK belongs to no conversation; an ACK is taken as the
 	// middle of one that began before (nf_conntrack_tcp_loose).
-	if p.Protocol == 6 && p.Flags != 0x02 && p.Flags != 0x10 {
+	if p.Protocol == 6 && (p.Flags == 0x04 || p.Flags == 0x12) {
 		q.Packet.State = firewall.StateInvalid
 	}
-	return e.Tracer(q).Trace(p.Source, firewall.Number(p.SourcePort), firewall.Number(p.Port))
+	return q
+}
+
+// expectation is what the evaluator says of a packet.
+func expectation(e *firewall.Evaluator, p oracle.Packet) firewall.Trace {
+	return e.Tracer(question(e, p)).Trace(p.Source, firewall.Number(p.SourcePort), firewall.Number(p.Port))
+}
+
+// asked is what the answer about all ports says of a packet.
+func asked(e *firewall.Evaluator, p oracle.Packet) (may, must bool) {
+	q := question(e, p)
+	q.Ports = firewall.Span[firewall.Number]{First: 0, Last: 65535}
+	answers, _ := e.Ask(q)
+	within := func(s firewall.Span[firewall.Number], port uint16) bool {
+		return s.First <= firewall.Number(port) && firewall.Number(port) <= s.Last
+	}
+	for _, r := range answers {
+		if within(r.Ports, p.Port) && within(r.SourcePorts, p.SourcePort) {
+			may, must = may || r.May.Contains(p.Source), must || r.Must.Contains(p.Source)
+		}
+	}
+	return may, must
 }
 
 // tally counts what a run of worlds showed.
@@ -170,6 +191,9 @@ func trial(ctx context.Context, s *rehearse.Stage, kind string, seed uint64, pac
 	}
 	for i, p := range sent {
 		t := expectation(e, p)
+		if may, must := asked(e, p); may != t.May || must != t.Must {
+			return fmt.Errorf("%s seed %d: packet %+v: traced may %v, must %v; asked may %v, must %v\n%s", kind, seed, p, t.May, t.Must, may, must, numbered(text))
+		}
 		sum.packets++
 		if outcomes[i].Delivered {
 			sum.delivered++

@@ -39,12 +39,15 @@ func (g *nft) table(family, name string) []string {
 		out = append(out, g.chain("early", "type filter hook prerouting priority raw; policy accept;", "raw", nil)...)
 	}
 	if g.chance(2) {
-		out = append(out, g.chain("pre", "type nat hook prerouting priority dstnat; policy accept;", "nat", nil)...)
+		out = append(out, g.chain("pre", fmt.Sprintf("type nat hook prerouting priority %s; policy accept;", g.pick("dstnat", "dstnat", "-150", "50")), "nat", nil)...)
+	}
+	if g.chance(8) {
+		out = append(out, g.chain("pre3", "type nat hook prerouting priority -90; policy accept;", "nat", nil)...)
 	}
 	out = append(out, g.chain("in", fmt.Sprintf("type filter hook input priority %s; policy %s;", g.pick("filter", "0", "filter - 10", "security"), g.pick("drop", "drop", "accept")), "input", users)...)
 	out = append(out, g.chain("through", fmt.Sprintf("type filter hook forward priority filter; policy %s;", g.pick("drop", "drop", "accept")), "forward", users)...)
 	if g.chance(4) {
-		out = append(out, g.chain("pre2", "type filter hook prerouting priority mangle; policy accept;", "filter", users)...)
+		out = append(out, g.chain("pre2", fmt.Sprintf("type filter hook prerouting priority %s; policy accept;", g.pick("mangle", "mangle", "-90", "10")), "filter", users)...)
 	}
 	if g.chance(6) {
 		out = append(out, g.chain("post", "type filter hook postrouting priority 10; policy accept;", "post", users)...)
@@ -75,7 +78,7 @@ func (g *nft) chain(name, base, kind string, targets []string) []string {
 	if base != "" {
 		out = append(out, base)
 	}
-	for range 1 + g.IntN(5) {
+	for range g.length(5) {
 		out = append(out, g.rule(kind, targets))
 	}
 	return append(out, "}")
@@ -117,7 +120,7 @@ func (g *nft) match(kind string) string { //nolint:funlen // a table of matches
 		ip = "ip6"
 	}
 	port := g.port()
-	switch g.IntN(24) {
+	switch g.IntN(30) {
 	case 0, 1:
 		return fmt.Sprintf("%s saddr %s%s", ip, g.eq(), source)
 	case 2:
@@ -174,6 +177,23 @@ func (g *nft) match(kind string) string { //nolint:funlen // a table of matches
 		if kind == "forward" {
 			return fmt.Sprintf("oifname %s\"%s\"", g.eq(), g.link())
 		}
+	case 24:
+		if six {
+			return "ip6 nexthdr " + g.eq() + g.pick("tcp", "udp")
+		}
+		return "ip protocol " + g.eq() + g.pick("tcp", "{ tcp, udp }", "icmp")
+	case 25:
+		return fmt.Sprintf("meta l4proto %s{ tcp, udp } th dport %s{ %d, 1000-2000 }", g.eq(), g.eq(), port)
+	case 26:
+		return fmt.Sprintf("iifname %s{ \"eth*\", \"lo\" }", g.eq())
+	case 27:
+		return fmt.Sprintf("tcp sport . tcp dport %s{ 1024-65535 . %d, 53 . 1-1024 }", g.eq(), port)
+	case 28:
+		if kind != "raw" {
+			return fmt.Sprintf("ct original %s daddr %s%s", ip, g.eq(), target)
+		}
+	case 29:
+		return fmt.Sprintf("%s saddr . %s daddr . tcp dport %s{ %s . %s . %d }", ip, ip, g.eq(), g.source(six), g.target(six), port)
 	case 23:
 		return fmt.Sprintf("%s saddr & %s == %s", ip, map[bool]string{true: "ffff:ffff:ffff::", false: "255.255.255.0"}[six], map[bool]string{true: "2001:db8:f::", false: "198.51.100.0"}[six])
 	}
@@ -234,7 +254,7 @@ func (g *nft) verdict(kind string, targets []string) string {
 		return "reject"
 	}
 	if g.chance(10) {
-		return g.pick("return", "continue", "counter", "meta mark set 1")
+		return g.pick("return", "continue", "counter", "meta mark set 1", "tcp dport set 22", "ip daddr set 10.0.0.9", "log prefix \"accept\" accept")
 	}
 	return g.pick("accept", "accept", "accept", "drop", "drop")
 }

@@ -19,6 +19,15 @@ func (w World) pick(from ...string) string { return from[w.IntN(len(from))] }
 // chance is true once in n draws.
 func (w World) chance(n int) bool { return w.IntN(n) == 0 }
 
+// length draws how many rules a chain has: few, and now and then so many that
+// the evaluator sorts them before it looks at them.
+func (w World) length(few int) int {
+	if w.chance(12) {
+		return 30 + w.IntN(30)
+	}
+	return 1 + w.IntN(few)
+}
+
 // The stage of every world: a host with an outside, an inside and containers.
 const (
 	Outside    = "eth0"
@@ -113,7 +122,7 @@ func (w World) Packet(six bool) Packet {
 	default:
 		p.Protocol, p.Flags = 6, 0x02
 		if w.chance(6) {
-			p.Flags = []uint8{0x10, 0x04, 0x12}[w.IntN(3)]
+			p.Flags = []uint8{0x10, 0x04, 0x12, 0x0a, 0x22, 0xc2}[w.IntN(6)]
 		}
 	}
 	return p

@@ -10,6 +10,8 @@ import (
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
 	"reconshield/internal/firewall/analyze"
+	"reconshield/internal/firewall/iptables"
+	"reconshield/internal/firewall/nft"
 	"reconshield/internal/policy"
 	"reconshield/internal/rehearse"
 )
@@ -34,9 +36,12 @@ func TestKernelAgreesWithAudit(t *testing.T) {
 	}
 }
 
+// onLinux reports that the files are those of a Linux host.
 func (f *fixture) onLinux() bool {
-	for _, c := range f.rules.Chains {
-		if c.Base != nil && c.Base.Hook != firewall.Always {
+	for _, s := range f.sources {
+		isSave, _, _ := iptables.Sniff(s.Text)
+		asJSON, asText := nft.Sniff(s.Text)
+		if isSave || asJSON || asText {
 			return true
 		}
 	}

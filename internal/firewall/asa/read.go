@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -66,6 +67,10 @@ type configuration struct {
 	entries    []statement       // of access lists
 	bindings   []statement       // access-group
 	interfaces []*port
+	own        []netip.Prefix // addresses of the device itself
+	ownPos     firewall.Position
+	leased     bool // it has addresses that the file does not tell
+	hairpin    bool // packets may leave where they came in
 	unparsed   []firewall.Unparsed
 }
 
@@ -126,6 +131,8 @@ func (c *configuration) line(number int, text string) {
 		c.bindings = append(c.bindings, s)
 	case words[0] == "nat" && slices.Contains(words, "static"), words[0] == "static":
 		c.skip(s, "static NAT is not read; ask about addresses that are not translated")
+	case strings.Join(words, " ") == "same-security-traffic permit intra-interface":
+		c.hairpin = true
 	case words[0] == "established":
 		c.skip(s, "the command established opens ports of its own and is not read")
 	}
@@ -196,7 +203,45 @@ func (c *configuration) inInterface(s statement) {
 		if _, err := fmt.Sscan(s.words[1], &c.interfaces[len(c.interfaces)-1].level); err != nil {
 			c.skip(s, "expected a security level of 0-100")
 		}
+	case len(s.words) >= 3 && s.words[1] == "address" && (s.words[0] == "ip" || s.words[0] == "ipv6"):
+		c.address(s.words[2], s.pos)
 	}
+}
+
+// address notes an address of the device itself.
+func (c *configuration) address(word string, at firewall.Position) {
+	if named, ok := c.names[word]; ok {
+		word = named
+	}
+	word, _, _ = strings.Cut(word, "/")
+	a, err := netip.ParseAddr(word)
+	if err != nil { // dhcp, pppoe, autoconfig
+		c.leased = true
+		return
+	}
+	if len(c.own) == 0 {
+		c.ownPos = at
+	}
+	c.own = append(c.own, netip.PrefixFrom(a, a.BitLen()))
+}
+
+// itself is the rule for what is addressed to the device, which the lists do
+// not judge.
+func (c *configuration) itself() firewall.Rule {
+	return firewall.Rule{
+		Matches: []firewall.Match{{Field: firewall.Dst, Addrs: firewall.AddrsOf(c.own...)}},
+		Action:  firewall.Action{Kind: firewall.Unknown, Why: "ssh, http, snmp, crypto and control-plane lists rule what is for the device itself, and are not read"},
+		Pos:     c.ownPos, Text: "(addresses of the device itself)",
+	}
+}
+
+// assumed tells of what the lists do not judge.
+func (c *configuration) assumed() []string {
+	out := []string{c.file + ": what comes out of VPN tunnels passes by the lists, unless \"no sysopt connection permit-vpn\" is set, and is not looked at"}
+	if c.leased {
+		out = append(out, c.file+": the device has addresses that the file does not tell (dhcp); what is for these is not ruled by the lists")
+	}
+	return out
 }
 
 // entry takes in a line of an access list.
@@ -234,7 +279,10 @@ func (c *configuration) ruleset() *firewall.Ruleset {
 		Table: "access-group", Name: "through the device", Family: firewall.Inet,
 		Pos: firewall.Position{File: c.file}, Base: &firewall.Base{Hook: firewall.Always, Default: firewall.DropVerdict},
 	}
-	rs := &firewall.Ruleset{Files: []string{c.file}, Chains: append([]*firewall.Chain{base}, chains...)}
+	if len(c.own) > 0 {
+		base.Rules = append(base.Rules, c.itself())
+	}
+	rs := &firewall.Ruleset{Files: []string{c.file}, Chains: append([]*firewall.Chain{base}, chains...), Assumed: c.assumed()}
 	outward := c.bind(base, lists)
 	if outward != nil {
 		rs.Chains = append(rs.Chains, outward)
@@ -324,7 +372,7 @@ func (c *configuration) byLevel(p *port) firewall.Rule {
 		Text: cloud.OneLine(fmt.Sprintf("nameif %s, security-level %d, without an access list", p.name, p.level), 300),
 	}
 	isLowest := !slices.ContainsFunc(c.interfaces, func(o *port) bool { return o != p && o.level <= p.level })
-	if isLowest {
+	if isLowest && !c.hairpin {
 		r.Action.Kind = firewall.Drop
 		return r
 	}

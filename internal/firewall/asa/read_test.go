@@ -1,6 +1,7 @@
 package asa_test
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,4 +160,30 @@ func FuzzParse(f *testing.F) {
 			cloudtest.Check(t, rs)
 		}
 	})
+}
+
+// What is addressed to the device is not ruled by the lists: ssh and http are.
+func TestOwnAddressesAreUndecided(t *testing.T) {
+	r, err := asa.Parse("fw", []byte("interface g0\n nameif outside\n ip address 192.0.2.1 255.255.255.0\n ipv6 address 2001:db8::1/64\n ip address dhcp setroute\n"+
+		"access-list o extended permit tcp any host 203.0.113.5 eq www\naccess-group o in interface outside\nssh 0.0.0.0 0.0.0.0 outside\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := firewall.NewEvaluator(r)
+	for _, tt := range []struct {
+		target    string
+		may, must bool
+	}{{"192.0.2.1", true, false}, {"2001:db8::1", true, false}, {"203.0.113.5", false, false}, {"192.0.2.2", false, false}} {
+		q := firewall.Question{In: firewall.Link{Known: true, Name: "outside"}, Target: netip.MustParseAddr(tt.target), Protocol: 6}
+		source := "198.51.100.7"
+		if strings.Contains(tt.target, ":") {
+			source = "2001:db8:f::7"
+		}
+		if got := e.Tracer(q).Trace(netip.MustParseAddr(source), 40000, 22); got.May != tt.may || got.Must != tt.must {
+			t.Errorf("%s: may %v, must %v", tt.target, got.May, got.Must)
+		}
+	}
+	if len(r.Assumed) != 2 {
+		t.Errorf("assumed: %q", r.Assumed)
+	}
 }
