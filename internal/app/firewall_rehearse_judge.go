@@ -151,12 +151,11 @@ func severityOf(p *policy.Policy, x *rehearsal.Result) exposure.Severity {
 	case rehearsal.Exposed:
 		z, _ := p.Zone(x.Zone)
 		a, _ := p.Asset(x.Asset)
-		if z != nil && a != nil && (z.Name == policy.WAN || len(z.Networks) == 0) {
-			if _, admin := a.Role.Administration(policy.Ports{Transport: x.Transport, First: x.Port, Last: x.Port}); admin {
-				return exposure.Critical
-			}
+		if z == nil || a == nil {
+			return exposure.HighSev
 		}
-		return exposure.HighSev
+		ports := policy.Ports{Transport: x.Transport, First: x.Port, Last: x.Port}
+		return a.Role.Exposure(ports, z.Name == policy.WAN || len(z.Networks) == 0)
 	case rehearsal.OneWay, rehearsal.Starved:
 		return exposure.MediumSev
 	case rehearsal.Refused:

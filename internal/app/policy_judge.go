@@ -116,7 +116,7 @@ func (j *judge) finding(a *policy.Asset, p *exposure.PortState) exposure.Finding
 	}
 	f := exposure.Finding{
 		ID: PolicyCheck, Fingerprint: exposure.Fingerprint(PolicyCheck, p.Addr, p.Port, j.zone.Name),
-		Severity: role.Exposure(policy.Ports{Transport: p.Transport.Base(), First: p.Port, Last: p.Port}, len(j.zone.Networks) == 0), Title: fmt.Sprintf("%s is open to %s against the policy", where, j.zone.Name), Subject: j.zone.Name,
+		Severity: role.Exposure(policy.Ports{Transport: p.Transport.Base(), First: p.Port, Last: p.Port}, j.zone.Name == policy.WAN || len(j.zone.Networks) == 0), Title: fmt.Sprintf("%s is open to %s against the policy", where, j.zone.Name), Subject: j.zone.Name,
 		Why:        "Whatever the policy does not allow should not be reachable: nobody has said that it is needed, and nobody watches over it.",
 		Confidence: exposure.High, Address: p.Addr, Port: p.Port, Transports: []exposure.Transport{p.Transport},
 		Evidence: []exposure.Evidence{{Transport: p.Transport, Query: fmt.Sprintf("port %d", p.Port), Response: fmt.Sprintf("%s (%s)", p.State, p.Reason)}},

@@ -1,7 +1,3 @@
-// Package firewall holds the rule model. Today that is the Closure: the rule
-// that shuts ports of one address to strangers while its own networks keep
-// them. Dialects that write it live in the packages below. It reads no ruleset
-// and loads nothing.
 package firewall
 
 import (
