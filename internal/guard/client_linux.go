@@ -195,6 +195,18 @@ func mine(info os.FileInfo) bool {
 	return ok && int(s.Uid) == os.Geteuid()
 }
 
+// inherit takes the lock of a guard that was killed: the kernel closes its
+// socket before its files, so the lock may come a moment later.
+func inherit(dir string) (*os.File, error) {
+	const pause = 10 * time.Millisecond
+	for end := time.Now().Add(answerTime); ; time.Sleep(pause) {
+		held, err := lock(dir)
+		if busy := (*BusyError)(nil); !errors.As(err, &busy) || time.Now().After(end) {
+			return held, err
+		}
+	}
+}
+
 // settle gives an order to the guard; when it was killed, alone does it.
 func settle(dir, word string, alone func(*state) error) (Outcome, string, error) {
 	if _, err := os.Lstat(filepath.Join(dir, stateFile)); errors.Is(err, os.ErrNotExist) {
@@ -221,7 +233,7 @@ func settle(dir, word string, alone func(*state) error) (Outcome, string, error)
 		}
 		return o, text, nil
 	}
-	held, err := lock(dir)
+	held, err := inherit(dir)
 	if err != nil {
 		return "", "", err
 	}
