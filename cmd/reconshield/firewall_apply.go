@@ -28,7 +28,7 @@ const applyExitHelp = `Exit codes:
 
 func newFirewallApplyCommand() *cobra.Command {
 	var o app.ApplyOptions
-	var at, color string
+	var at, color, format string
 	cmd := &cobra.Command{
 		Use:   "apply FILE ...",
 		Short: "Load rules that are taken back unless you confirm them",
@@ -44,10 +44,11 @@ In this terminal the word confirm does the same.
 ` + applyExitHelp,
 		Example: `sudo reconshield firewall apply rules.nft --policy policy.yaml --confirm-within 60s
 sudo reconshield firewall confirm
-reconshield firewall apply rules.v4 rules.v6 --policy policy.yaml --dry-run`,
+reconshield firewall apply rules.v4 rules.v6 --policy policy.yaml --dry-run
+sudo reconshield firewall apply rules.nft --policy policy.yaml --format json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Files = args
-			return runFirewallApply(cmd, o, at, color)
+			return runFirewallApply(cmd, o, at, color, format)
 		},
 	}
 	flags := cmd.Flags()
@@ -59,6 +60,7 @@ reconshield firewall apply rules.v4 rules.v6 --policy policy.yaml --dry-run`,
 	flags.StringVar(&o.StateDir, "state-dir", guard.DefaultDir, "where the guard keeps its state: a private `DIRECTORY`")
 	flags.StringVar(&at, "at", "", "as of this `DATE`, such as 2027-03-31: exceptions end (default today)")
 	flags.StringVar(&color, "color", "auto", "colours: auto, always or never")
+	flags.StringVar(&format, "format", "text", "the form: text, or json with a line for each step and one for the result")
 	return cmd
 }
 
@@ -108,12 +110,15 @@ func runFirewallConfirm(cmd *cobra.Command, dir string, takeBack bool) error {
 	return &app.FailureError{Err: fmt.Errorf("%s: %s", outcome, cmp.Or(text, "the guard says no more"))}
 }
 
-func runFirewallApply(cmd *cobra.Command, o app.ApplyOptions, at, color string) error {
+func runFirewallApply(cmd *cobra.Command, o app.ApplyOptions, at, color, format string) error {
 	if len(o.Files) == 0 {
 		return errors.New("name a file with rules for nft, iptables-restore or ip6tables-restore")
 	}
 	if err := colorError(color); err != nil {
 		return err
+	}
+	if format != "text" && format != "json" {
+		return fmt.Errorf("--format %q: text or json", format)
 	}
 	var err error
 	if o.At, err = parseDay(at); err != nil {
@@ -123,12 +128,24 @@ func runFirewallApply(cmd *cobra.Command, o app.ApplyOptions, at, color string) 
 	look := appearance(cmd.OutOrStdout(), color)
 	sheet := report.NewSheet(cmd.OutOrStdout(), look)
 	o.Say = sayer(sheet, o.DryRun)
+	if format == "json" {
+		o.Say = applyLines(cmd.OutOrStdout(), o.DryRun)
+	}
 	if !o.DryRun {
 		o.Confirmed = confirmations(cmd.InOrStdin())
 	}
 	res, err := app.ApplyFirewall(cmd.Context(), o)
 	if err != nil {
 		return policyFailure(cmd, err)
+	}
+	if format == "json" {
+		if err := applyResult(cmd.OutOrStdout(), o.DryRun, res); err != nil {
+			return &app.FailureError{Err: err}
+		}
+		if o.DryRun || res.Outcome == guard.Kept {
+			return nil
+		}
+		return applyFailure(res)
 	}
 	if o.DryRun {
 		sheet.Line("")
@@ -147,15 +164,21 @@ func applyEnd(cmd *cobra.Command, sheet *report.Sheet, look report.Options, res 
 			return &app.FailureError{Err: err}
 		}
 	}
-	switch res.Outcome {
-	case guard.Kept:
+	if res.Outcome == guard.Kept {
 		sheet.Hanging(0, sheet.Good(sheet.Tick+" confirmed")+"  ", report.Uncoloured, "the rules stay until the machine starts anew; make them permanent where your system keeps them")
 		return unwritten(sheet.Err())
+	}
+	return applyFailure(res)
+}
+
+// applyFailure is the error of a change that was not kept.
+func applyFailure(res app.ApplyResult) error {
+	switch res.Outcome {
 	case guard.Failed:
 		return &app.FailureError{Err: fmt.Errorf("TAKING THE RULES BACK FAILED: %s; try again with reconshield firewall confirm --take-back", res.Why)}
 	case guard.Restored:
 		return &exitError{code: exitFindings, err: fmt.Errorf("the rules were taken back: %s", cmp.Or(res.Why, "they were not confirmed"))}
-	case guard.Withdrawn:
+	case guard.Withdrawn, guard.Kept:
 	}
 	return &exitError{code: exitFindings, err: errors.New(cmp.Or(res.Why, "nothing was loaded"))}
 }

@@ -24,6 +24,10 @@ func TestFirewallApply(t *testing.T) {
 			s.unchanged(before)
 			s.ended(s.confirm(), 3, "no change waits")
 		}},
+		{"for programs", func(s *stand, before string) {
+			s.ended(s.apply("new.nft", "--no-rehearse", "--confirm-within", "1s", "--format", "json"), 1, `{"type":"result","schema":"reconshield.apply/1","outcome":"restored"`)
+			s.unchanged(before)
+		}},
 		{"confirmed", func(s *stand, before string) {
 			cmd := s.apply("new.nft", "--no-rehearse", "--confirm-within", "60s")
 			s.begin(cmd)
