@@ -20,10 +20,10 @@ type (
 		Command string `json:"command,omitempty"`
 	}
 	applyResultLine struct {
-		Type        string             `json:"type"` // "result"
-		Schema      string             `json:"schema"`
-		Outcome     string             `json:"outcome"` // "kept", "restored", "withdrawn", "failed" or "planned"
-		Why         string             `json:"why,omitempty"`
+		Type        string              `json:"type"` // "result"
+		Schema      string              `json:"schema"`
+		Outcome     string              `json:"outcome"` // "kept", "restored", "withdrawn", "failed" or "planned"
+		Why         string              `json:"why,omitempty"`
 		Differences []*rehearsal.Result `json:"differences"`
 	}
 )

@@ -107,20 +107,13 @@ func egress(p fabric.Plan) []groupRule {
 		out = append(out, groupRule{"icmpv6", -1, -1, nil, v6, "ICMPv6"})
 	}
 	out = append(out, groupRule{"50", 0, 0, v4, v6, "ESP"})
-	var to4, to6 []string
-	for _, a := range p.Egress.Resolvers {
-		if a.Is4() {
-			to4 = append(to4, a.String()+"/32")
-		} else {
-			to6 = append(to6, a.String()+"/128")
-		}
-	}
+	to4, to6 := fabric.Strings(p.Egress.Of(firewall.IPv4)), fabric.Strings(p.Egress.Of(firewall.IPv6))
 	if len(to4)+len(to6) == 0 {
 		return out
 	}
 	for _, t := range []exposure.Transport{exposure.TCP, exposure.UDP} {
 		for _, port := range []int{53, 853} {
-			out = append(out, groupRule{string(t), port, port, to4, to6, "DNS to the approved resolvers"})
+			out = append(out, groupRule{string(t), port, port, to4, to6, p.Why()})
 		}
 	}
 	return out

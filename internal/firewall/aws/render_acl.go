@@ -202,25 +202,32 @@ func aclNotes(size int) []string {
 	return notes
 }
 
+// associated is a function of the shell: a field of the association of $SUBNET
+// with its list.
+const associated = "associated() {\n" +
+	"  aws ec2 describe-network-acls --filters Name=association.subnet-id,Values=\"$SUBNET\" --output text --query \"NetworkAcls[].Associations[?SubnetId=='$SUBNET'].$1 | [] | [0]\"\n" +
+	"}\n"
+
 func aclSteps(name string, group firewall.Config) firewall.Config {
 	c := group
 	c.Format = "aws-nacl"
 	c.Apply = append(c.Apply,
 		firewall.Step{
 			Text:    "Save which list the subnet has now.",
-			Command: fmt.Sprintf("aws ec2 describe-network-acls --filters Name=association.subnet-id,Values=\"$SUBNET\" > %s-network-acl.before.json", name),
+			Command: associated + "associated NetworkAclId > " + name + "-network-acl.before",
 		},
 		firewall.Step{
 			Text: "Without Terraform: make the list, fill it and give it to the subnet.",
-			Command: fmt.Sprintf("ACL=$(aws ec2 create-network-acl --vpc-id \"$VPC\" --query NetworkAcl.NetworkAclId --output text)\n"+
-				"jq -c '.[]' %s-network-acl.json | while read -r entry; do\n"+
-				"  aws ec2 create-network-acl-entry --network-acl-id \"$ACL\" --cli-input-json \"$entry\"\n"+
-				"done\n"+
-				"aws ec2 replace-network-acl-association --association-id \"$ASSOCIATION\" --network-acl-id \"$ACL\"", name),
+			Command: associated +
+				fmt.Sprintf("ACL=$(aws ec2 create-network-acl --vpc-id \"$VPC\" --query NetworkAcl.NetworkAclId --output text)\n"+
+					"jq -c '.[]' %s-network-acl.json | while read -r entry; do\n"+
+					"  aws ec2 create-network-acl-entry --network-acl-id \"$ACL\" --cli-input-json \"$entry\"\n"+
+					"done\n"+
+					"aws ec2 replace-network-acl-association --association-id \"$(associated NetworkAclAssociationId)\" --network-acl-id \"$ACL\"", name),
 		})
 	c.Rollback = append(c.Rollback, firewall.Step{
 		Text:    "Give the subnet its old list back; the id of the association changes with every replacement.",
-		Command: "aws ec2 replace-network-acl-association --association-id \"$ASSOCIATION\" --network-acl-id \"$OLD_ACL\"",
+		Command: associated + "aws ec2 replace-network-acl-association --association-id \"$(associated NetworkAclAssociationId)\" --network-acl-id \"$(cat " + name + "-network-acl.before)\"",
 	})
 	return c
 }

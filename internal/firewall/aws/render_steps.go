@@ -61,8 +61,8 @@ func groupSteps(name string, p firewall.Plan) firewall.Config {
 	return firewall.Config{
 		Format: "aws-sg",
 		Check: []firewall.Step{
-			{Text: "Check the Terraform text and read the plan.", Command: "terraform validate && terraform plan -out=" + name + ".tfplan"},
-			{Text: "Without Terraform: let the service check the rules without applying them.", Command: fmt.Sprintf(
+			{Text: "Check the Terraform text and read the plan.", Command: "terraform init && terraform validate && terraform plan -out=" + name + ".tfplan"},
+			{Text: "Without Terraform: let the service check the rules, against any group, without applying them.", Command: fmt.Sprintf(
 				"aws ec2 authorize-security-group-ingress --dry-run --group-id \"$GROUP\" --cli-input-json file://%s-ingress.json", name)},
 		},
 		Apply: []firewall.Step{

@@ -3,6 +3,7 @@ package azure
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"reconshield/internal/exposure"
@@ -137,16 +138,8 @@ func outbound(p fabric.Plan) []securityRule {
 	if p.Egress.Free {
 		return nil
 	}
-	var to4, to6 []string
-	platform := false
-	for _, a := range p.Egress.Resolvers {
-		platform = platform || a == netip.MustParseAddr(platformDNS)
-		if a.Is4() {
-			to4 = append(to4, a.String()+"/32")
-		} else {
-			to6 = append(to6, a.String()+"/128")
-		}
-	}
+	to4, to6 := fabric.Strings(p.Egress.Of(firewall.IPv4)), fabric.Strings(p.Egress.Of(firewall.IPv6))
+	platform := slices.Contains(p.DNS.Resolvers, netip.MustParseAddr(platformDNS))
 	dns := []string{"53", "853"}
 	names := fabric.NewNames('-', 70)
 	var out []securityRule
@@ -155,7 +148,7 @@ func outbound(p fabric.Plan) []securityRule {
 			if len(to) > 0 {
 				out = append(out, securityRule{
 					name: names.Of("allow-dns-to-resolvers", t), outbound: true, protocol: t, ports: dns, to: to,
-					why: "DNS to the approved resolvers",
+					why: p.Why(),
 				})
 			}
 		}
@@ -199,7 +192,7 @@ func steps(name string, p firewall.Plan) firewall.Config {
 	return firewall.Config{
 		Format: format,
 		Check: []firewall.Step{{
-			Text: "Check the Terraform text and read the plan.", Command: "terraform validate && terraform plan -out=" + name + ".tfplan",
+			Text: "Check the Terraform text and read the plan.", Command: "terraform init && terraform validate && terraform plan -out=" + name + ".tfplan",
 		}},
 		Apply: []firewall.Step{
 			{Text: "Save which group the interface has now.", Command: fmt.Sprintf(

@@ -24,7 +24,7 @@ func TestPlain(t *testing.T) {
 		{"role host: 22/tcp", 100, "role host: 22/tcp"},
 		{"  a\n\tb  ", 100, "a b"},
 		{"zone \"vpn\" 'x' `y`", 100, "zone vpn x y"},
-		{"a;b|c$d?e%f!g\\h", 100, "a_b_c_d_e_f_g_h"},
+		{"a;b|c$d?e%f!g\\h", 100, "a,b_c_d_e_f_g_h"},
 		{"metrics für ops", 100, "metrics f_r ops"},
 		{"a\u2028b\u0085c", 100, "a b c"},
 		{"abcdef", 3, "abc"},
@@ -144,6 +144,37 @@ func TestQuote(t *testing.T) {
 	} {
 		if got := device.Quote(text); got != want {
 			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestNotes(t *testing.T) {
+	plain := devicetest.Plans(firewall.OnAsset)[0].Plan
+	for _, tt := range []struct {
+		name   string
+		change func(*firewall.Plan)
+		want   string
+	}{
+		{"nobody administers", func(p *firewall.Plan) { p.Allows = p.Allows[:2] }, "No zone may reach 22/tcp: "},
+		{"a zone without interfaces", func(p *firewall.Plan) { p.Allows[0].Interfaces = nil }, "Zone wan has no interfaces here: "},
+		{"a tunnel on the outside's interface", func(p *firewall.Plan) { p.Zones[2].Interfaces = []string{"eth0"} }, "Zone vpn has an interface in common with wan: "},
+		{"resolvers of the other family", func(p *firewall.Plan) { p.Addresses, p.DNS.Resolvers = p.Addresses[:1], p.DNS.Resolvers[1:2] }, "No approved resolver has an address of a family that the asset has: "},
+		{"zones from a primary", func(*firewall.Plan) {}, "A server that gets its zones from a primary "},
+		{"for everybody", func(p *firewall.Plan) { p.Role = policy.PublicResolver }, "A resolver that answers everybody "},
+		{"an exception", func(*firewall.Plan) {}, "Exceptions do not end by themselves: "},
+	} {
+		p := plain
+		p.Allows, p.Zones = slices.Clone(p.Allows), slices.Clone(p.Zones)
+		tt.change(&p)
+		if notes := append(device.Locked(p, 22), device.Cautions(p)...); !slices.ContainsFunc(notes, func(n string) bool { return strings.HasPrefix(n, tt.want) }) {
+			t.Errorf("%s: no note %q in %q", tt.name, tt.want, notes)
+		}
+	}
+	for _, n := range append(device.Locked(plain, 22), device.Cautions(plain)...) {
+		for _, no := range []string{"No zone may", "Zone ", "No approved", "A resolver that"} {
+			if strings.HasPrefix(n, no) {
+				t.Errorf("without a reason: %q", n)
+			}
 		}
 	}
 }

@@ -37,7 +37,7 @@ func Refuse(p firewall.Plan, can Abilities) error {
 	case p.Place == firewall.OnAsset && !can.Host:
 		return no(firewall.FeatureHost, asset, "it stands in front of the asset: use --place gateway")
 	case p.Place == firewall.OnGateway && !can.Gateway:
-		return no(firewall.FeatureGateway, asset, "it protects the host it runs on: use --place asset")
+		return no(firewall.FeatureGateway, asset, "it protects the host it runs on: use --place host")
 	case p.Docker && p.Place == firewall.OnAsset:
 		return no(firewall.FeatureDocker, asset, "Docker publishes ports on Linux: use --for nftables or iptables")
 	case p.Limit != nil && !can.RateLimit:
@@ -69,6 +69,9 @@ func sound(p firewall.Plan) error {
 		if !a.IsValid() || a.IsUnspecified() {
 			return fmt.Errorf("asset %q: expected addresses of hosts, got %s", p.Asset, a)
 		}
+	}
+	if err := soundSources("peers of the asset", p.DNS.Peers); err != nil {
+		return err
 	}
 	for _, z := range p.Zones {
 		if err := soundSources(z.Name, z.Networks); err != nil {
@@ -159,65 +162,4 @@ func ByZone(p firewall.Plan, format, was string, ok func(name string) bool) erro
 		}
 	}
 	return nil
-}
-
-// Cautions are notes that hold for every format: zones that rules match by
-// address alone because the policy names no interface for them, exceptions that
-// end, and what the control of DNS on a gateway does to other servers.
-func Cautions(p firewall.Plan) []string {
-	var out []string
-	for _, z := range p.Zones {
-		used := slices.ContainsFunc(p.Allows, func(a firewall.Allow) bool { return a.Zone == z.Name && len(a.Interfaces) == 0 })
-		if used {
-			out = append(out, "Zone "+Plain(z.Name, 60)+" has no interfaces in the policy: its rules hold for packets from any interface. Name its interfaces there to be stricter.")
-		}
-	}
-	if slices.ContainsFunc(p.Allows, func(a firewall.Allow) bool { return !a.Until.IsZero() }) {
-		out = append(out, "Exceptions do not end by themselves: make the rules anew after the last day that their comment names.")
-	}
-	return slices.Concat(out, Hidden(p), Through(p))
-}
-
-// Hidden is a note on the DNS that no rule on ports sees; nil without control
-// of DNS.
-func Hidden(p firewall.Plan) []string {
-	if !p.DNS.Control {
-		return nil
-	}
-	return []string{"DNS over HTTPS looks like the web (443) and is not held back: turn it off in browsers and clients, or name its servers in rules of your own."}
-}
-
-// Through are notes on what a gateway forwards for others than the asset;
-// none for rules on the asset.
-func Through(p firewall.Plan) []string {
-	if p.Place != firewall.OnGateway {
-		return nil
-	}
-	var inside, bare []string
-	for _, z := range p.Inside() {
-		inside = append(inside, Plain(z.Name, 60))
-	}
-	for _, z := range p.Zones {
-		if len(z.Networks) == 0 && !firewall.Outside(z) {
-			bare = append(bare, Plain(z.Name, 60))
-		}
-	}
-	who := "No zone inside has networks in the policy: only the asset opens conversations through this gateway."
-	if len(inside) > 0 {
-		who = "Zones inside (" + strings.Join(inside, ", ") + ") may open conversations to the outside, not to each other's networks."
-		if p.DNS.Control {
-			who += " Their DNS goes to the approved resolvers only."
-		}
-	}
-	out := []string{
-		who + " What else behind the gateway must be reached, from outside or from another zone, needs rules of your own before these.",
-		"What the gateway itself answers and asks, its own DNS too, is not part of this: ask for the rules of the gateway as an asset.",
-	}
-	if len(bare) > 0 {
-		out = append(out, "Hosts in "+strings.Join(bare, " and ")+" can open nothing through this gateway: give these zones their networks in the policy if they shall.")
-	}
-	if p.DNS.Control {
-		out = append(out, "What keeps DNS from leaving also drops queries from outside to other DNS servers behind this gateway: put what lets those in before it.")
-	}
-	return out
 }

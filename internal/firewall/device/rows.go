@@ -47,6 +47,9 @@ func Inbound(p firewall.Plan) []Row {
 	return out
 }
 
+// peering is why the asset sends DNS to its peers.
+const peering = "notifications to secondaries and transfers from primaries"
+
 // Outbound gives what restricts the asset's own conversations, for rules on
 // the asset itself. What no row matches leaves freely.
 func Outbound(p firewall.Plan) []Row {
@@ -57,6 +60,9 @@ func Outbound(p firewall.Plan) []Row {
 	for _, f := range families() {
 		if to := hosts(p.DNS.Resolvers, f); len(to) > 0 {
 			out = append(out, dns(Row{Family: f, Targets: to, Why: "DNS to the approved resolvers"}))
+		}
+		if to := p.DNS.PeersOf(f); len(to) > 0 {
+			out = append(out, dns(Row{Family: f, Targets: to, Why: peering}))
 		}
 	}
 	for _, f := range families() {
@@ -146,6 +152,9 @@ func asked(p firewall.Plan) []Row {
 		if p.DNS.Self && len(own) > 0 {
 			out = append(out, dns(Row{Family: f, Sources: own, Why: "the asset is an approved resolver"}))
 		}
+		if to := p.DNS.PeersOf(f); !p.DNS.Self && len(own) > 0 && len(to) > 0 {
+			out = append(out, dns(Row{Family: f, Sources: own, Targets: to, Why: peering}))
+		}
 		if len(resolvers) == 0 {
 			continue
 		}
@@ -213,12 +222,19 @@ func Home(p firewall.Plan, a netip.Addr) (home policy.Zone, ok bool) {
 }
 
 // For gives the rows that bear on packets that come in on one interface, in
-// order; with an empty name those that hold for every interface.
+// order; with an empty name those that hold for every interface. What an earlier
+// row says of all that its sources send is not said again.
 func For(rows []Row, iface string) []Row {
 	var out []Row
+	var denied []netip.Prefix
 	for _, r := range rows {
-		if len(r.Interfaces) == 0 || slices.Contains(r.Interfaces, iface) {
-			out = append(out, r)
+		done := len(r.Sources) > 0 && !slices.ContainsFunc(r.Sources, func(p netip.Prefix) bool { return !slices.Contains(denied, p) })
+		if done || len(r.Interfaces) > 0 && !slices.Contains(r.Interfaces, iface) {
+			continue
+		}
+		out = append(out, r)
+		if r.Deny && len(r.Targets) == 0 && len(r.Transports) == 0 {
+			denied = append(denied, r.Sources...)
 		}
 	}
 	return out

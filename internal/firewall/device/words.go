@@ -12,7 +12,8 @@ import (
 
 // Plain makes text safe to stand in a comment, a remark or a quoted string of
 // every format: one line of ASCII letters, digits, blanks and .,:/()_+=@- of at
-// most so many bytes. Quotation marks go; anything else becomes "_".
+// most so many bytes. Quotation marks go, a semicolon becomes a comma, and
+// anything else "_".
 func Plain(text string, most int) string {
 	var b strings.Builder
 	blank := true // none at the start
@@ -26,6 +27,8 @@ func Plain(text string, most int) string {
 			continue
 		case strings.ContainsRune("\"'`", r):
 			continue
+		case r == ';':
+			b.WriteByte(',')
 		case r < 0x80 && (alphanumeric(r) || strings.ContainsRune(".,:/()_+=@-", r)):
 			b.WriteRune(r)
 		default:
@@ -46,7 +49,11 @@ func Remark(r Row, most int) string {
 	if r.Until.IsZero() {
 		return Plain(r.Why, most)
 	}
-	day := " (until " + r.Until.UTC().Format("2006-01-02") + ")"
+	date := r.Until.UTC().Format("2006-01-02")
+	if why := Plain(r.Why, most); strings.Contains(why, "until "+date) {
+		return why
+	}
+	day := " (until " + date + ")"
 	return strings.TrimSpace(Plain(r.Why, most-len(day)) + day)
 }
 

@@ -152,6 +152,7 @@ func (a *access) caution(p firewall.Plan) []string {
 	if slices.ContainsFunc(allows, func(w firewall.Allow) bool { return len(w.Interfaces) > 0 }) {
 		out = append(out, "A server knows its clients by address, not by the interface they come in on: zones without networks are every address that is in no other zone's, and the firewall has to match the interfaces.")
 	}
+	out = append(out, device.Amplifies(p)...)
 	if a.limit != nil {
 		out = append(out, "Limits count sources, and sources of UDP can be forged: a forged flood can shut a client out, so the limit stays far above honest traffic.")
 	}

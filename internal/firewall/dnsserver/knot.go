@@ -33,7 +33,7 @@ func RenderKnot(p firewall.Plan) (firewall.Config, error) {
 		t.line("    rate-limit: %d", max(a.limit.PerSecond, 1))
 		t.line("    slip: 2")
 		modules = append(modules, "mod-rrl/reconshield")
-		a.notes = append(a.notes, "Knot limits responses over UDP, counted a network of sources (/24, /56), not a source.")
+		a.notes = append(a.notes, "Knot limits responses over UDP. Before version 3.4 it counts a network of sources (/24, /56) as one; later a single address has the rate, and networks have multiples of it.")
 	}
 	if len(a.secondaries) > 0 {
 		t.line("acl:\n  - id: reconshield-transfer")
@@ -92,6 +92,9 @@ func RenderKnotResolver(p firewall.Plan) (firewall.Config, error) {
 	if len(a.forward) > 0 {
 		t.line("policy.add(policy.all(policy.FORWARD({ %s })))", luaList(fabric.Strings(a.forward)))
 	}
+	a.notes = append(a.notes,
+		"Knot Resolver reads it once kresd.conf has the line dofile('/etc/knot-resolver/reconshield.conf'): put that in the place of its own net.listen lines and of others of view and policy.",
+		"Version 6 is configured in YAML: there put the file into lua: script-file: of config.yaml, and the listeners under network: listen:.")
 	file := base(p) + "-kresd.conf"
 	return a.config(p, place{
 		file: file, path: "/etc/knot-resolver/reconshield.conf",

@@ -33,6 +33,9 @@ func RenderUnbound(p firewall.Plan) (firewall.Config, error) {
 			t.line("\tforward-addr: %s", f)
 		}
 	}
+	if a.everybody {
+		a.notes = append(a.notes, "Unbound 1.18 and later give DNS cookies with answer-cookie: yes; older ones refuse the line.")
+	}
 	a.notes = append(a.notes, "Lines of interface and access-control in other files add up with these: remove them there.")
 	file := base(p) + "-unbound.conf"
 	return a.config(p, place{

@@ -40,13 +40,14 @@ func RenderWindowsDNS(p firewall.Plan) (firewall.Config, error) {
 		t.line("Set-DnsServerForwarder -IPAddress %s -UseRootHint $false", psList(fabric.Strings(a.forward)))
 	}
 	t.windowsClients(a)
-	if !a.recursive {
-		t.windowsTransfers(hosts)
-	}
+	t.windowsTransfers(hosts)
 	if a.limit != nil {
 		t.line("Set-DnsServerResponseRateLimiting -Mode Enable -ResponsesPerSec %[1]d -ErrorsPerSec %[1]d -WindowInSec 5 -TruncateRate 2 "+
 			"-IPv4PrefixLength 32 -IPv6PrefixLength 64 -Force", max(a.limit.PerSecond, 1))
 		a.notes = append(a.notes, "Windows limits responses over UDP, an IPv6 /64 as one source; the burst is its window of 5 seconds, and every second dropped answer is sent truncated.")
+	}
+	if a.recursive {
+		a.notes = append(a.notes, "Zones that the resolver has itself are transferred to nobody: where they have secondaries, give it a role of servers of zones.")
 	}
 	a.notes = append(a.notes, "Dynamic updates of zones stay as they are: set them to None or Secure by Set-DnsServerPrimaryZone.")
 	return windowsConfig(p, a, t.String()), nil

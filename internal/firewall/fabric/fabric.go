@@ -48,10 +48,25 @@ type Plan struct {
 }
 
 // Egress says what the asset may start itself. Free is everything; otherwise
-// ports 53 and 853 only to Resolvers, and everything else.
+// ports 53 and 853 only to Servers, and everything else.
 type Egress struct {
-	Free      bool
-	Resolvers []netip.Addr // of the asset's families
+	Free bool
+	// Servers are of the asset's families: the approved resolvers, then the
+	// asset's secondaries and primaries.
+	Servers []netip.Prefix
+}
+
+// Of are the servers of one family.
+func (e Egress) Of(f firewall.Family) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(e.Servers), func(p netip.Prefix) bool { return firewall.FamilyOf(p.Addr()) != f })
+}
+
+// Why says whom DNS may be sent to.
+func (p Plan) Why() string {
+	if len(p.DNS.Peers) > 0 {
+		return "DNS to the approved resolvers, and to secondaries and primaries"
+	}
+	return "DNS to the approved resolvers"
 }
 
 // New resolves the plan, or gives a *firewall.UnsupportedError.
@@ -182,13 +197,20 @@ func egress(p firewall.Plan, f firewall.Family) Egress {
 	if !p.DNS.Control || p.DNS.Self {
 		return Egress{Free: true}
 	}
-	var out []netip.Addr
-	for _, a := range p.DNS.Resolvers {
-		if a = a.Unmap().WithZone(""); firewall.FamilyOf(a)&f != 0 && !slices.Contains(out, a) {
-			out = append(out, a)
+	var out []netip.Prefix
+	add := func(n netip.Prefix) {
+		if firewall.FamilyOf(n.Addr())&f != 0 && !slices.Contains(out, n) {
+			out = append(out, n)
 		}
 	}
-	return Egress{Resolvers: out}
+	for _, a := range p.DNS.Resolvers {
+		a = a.Unmap().WithZone("")
+		add(netip.PrefixFrom(a, a.BitLen()))
+	}
+	for _, n := range append(p.DNS.PeersOf(firewall.IPv4), p.DNS.PeersOf(firewall.IPv6)...) {
+		add(n)
+	}
+	return Egress{Servers: out}
 }
 
 // OtherPorts are the ports without those of DNS, 53 and 853: what an allow list
@@ -199,7 +221,7 @@ func OtherPorts() []firewall.PortRange {
 
 // notes tells where zones by source differ from zones by interface.
 func notes(p firewall.Plan) []string {
-	out := device.Hidden(p)
+	out := append(device.Amplifies(p), device.Hidden(p)...)
 	if p.Place == firewall.OnGateway {
 		out = append(out, "This filter sees the asset's packets alone: what other hosts open goes past it.")
 	}

@@ -136,7 +136,7 @@ func TestResolversOfOtherFamiliesAreLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fabric.Strings(p.Egress.Resolvers); !cmp.Equal(got, []string{"198.51.100.1"}) {
+	if got := fabric.Strings(p.Egress.Servers); !cmp.Equal(got, []string{"198.51.100.1/32"}) {
 		t.Errorf("resolvers %v", got)
 	}
 }

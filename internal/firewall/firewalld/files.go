@@ -167,9 +167,16 @@ func dnsText(p firewall.Plan) string {
 	d.put(`  <ingress-zone name="HOST"/>` + "\n" + `  <egress-zone name="ANY"/>`)
 	d.note("Only approved resolvers ask servers outside; everybody else asks them.")
 	for _, f := range []firewall.Family{firewall.IPv4, firewall.IPv6} {
+		var servers []string
 		for _, r := range netfilter.Resolvers(p, f) {
+			servers = append(servers, single(r))
+		}
+		for _, n := range p.DNS.PeersOf(f) { // for notifications and transfers
+			servers = append(servers, n.String())
+		}
+		for _, n := range servers {
 			for _, port := range dnsPorts() {
-				d.put(`  <rule priority="-1" family="%s"><destination address="%s"/>%s<accept/></rule>`, word(f), single(r), port)
+				d.put(`  <rule priority="-1" family="%s"><destination address="%s"/>%s<accept/></rule>`, word(f), n, port)
 			}
 		}
 	}

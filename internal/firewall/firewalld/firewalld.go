@@ -98,6 +98,10 @@ func checkSteps() []firewall.Step {
 	}}
 }
 
+// putBack restores what the first step saved, in the folder that it stands in.
+const putBack = "rm -rf /etc/firewalld && cp -a firewalld.before /etc/firewalld\n" +
+	"if grep -qx active firewalld.was; then firewall-cmd --reload; else systemctl stop firewalld; fi"
+
 func applySteps(zones []*zone, files []firewall.File) []firewall.Step {
 	var bind strings.Builder
 	for _, z := range zones {
@@ -106,15 +110,15 @@ func applySteps(zones []*zone, files []firewall.File) []firewall.Step {
 		}
 	}
 	return []firewall.Step{
-		{Text: "Save what is there now.", Command: "cp -a /etc/firewalld firewalld.before"},
+		{Text: "Save what is there now, and whether firewalld runs.", Command: "cp -a /etc/firewalld firewalld.before\nsystemctl is-active firewalld > firewalld.was || :"},
 		{
 			Text:    "Have it taken back by itself in five minutes, in case the session dies.",
-			Command: "systemd-run --on-active=5m --unit=firewalld-rollback sh -c 'rm -rf /etc/firewalld && cp -a \"$0\"/firewalld.before /etc/firewalld && firewall-cmd --reload' \"$PWD\"",
+			Command: "systemd-run --on-active=5m --unit=firewalld-rollback sh -c 'cd \"$0\" || exit\n" + putBack + "' \"$PWD\"",
 		},
 		{
 			Text: "Put the files in place of older ones, and load them.",
 			Command: "rm -f /etc/firewalld/zones/rs-*.xml /etc/firewalld/policies/rs-*.xml\n" + install(files, "/etc/firewalld") +
-				"firewall-cmd --check-config && firewall-cmd --reload && firewall-cmd --set-default-zone=" + closedZone,
+				"firewall-offline-cmd --check-config && systemctl start firewalld && firewall-cmd --reload && firewall-cmd --set-default-zone=" + closedZone,
 		},
 		{
 			Text:    "Have NetworkManager know the zones as well, where it runs; it would put its interfaces into the default zone.",
@@ -130,7 +134,7 @@ func applySteps(zones []*zone, files []firewall.File) []firewall.Step {
 func rollbackSteps() []firewall.Step {
 	return []firewall.Step{{
 		Text:    "Put back what was there and load it.",
-		Command: "rm -rf /etc/firewalld && cp -a firewalld.before /etc/firewalld\nfirewall-cmd --reload",
+		Command: putBack,
 	}}
 }
 

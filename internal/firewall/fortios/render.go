@@ -84,8 +84,27 @@ func (w *writer) icmp() {
 		for _, t := range types {
 			names = append(names, w.custom(fmt.Sprintf("%s-%d", strings.ToLower(proto), t), fmt.Sprintf("set protocol %s", proto), fmt.Sprintf("set icmptype %d", t)))
 		}
+		w.pinged(f, names)
 		w.policy(device.Row{Family: f, Why: "ICMP that must pass (RFC 1122, RFC 1191, RFC 4890)"}, names)
 	}
+}
+
+// pinged writes the policies for echo requests of private addresses, which have
+// to be translated on their way outside and only there.
+func (w *writer) pinged(f firewall.Family, services []string) {
+	var inside []netip.Prefix
+	for _, z := range w.p.Inside() {
+		inside = append(inside, z.Networks...)
+	}
+	all := firewall.Prefixes(firewall.AddrsOf(inside...).Intersect(firewall.AllOf(f)))
+	private := slices.DeleteFunc(slices.Clone(all), func(p netip.Prefix) bool { return !p.Addr().IsPrivate() })
+	if f != firewall.IPv4 || len(private) == 0 {
+		return
+	}
+	row := device.Row{Family: f, Sources: private, Targets: slices.Concat(all, device.Addresses(w.p, f)), Why: "ICMP within (RFC 1122, RFC 1191)"}
+	w.policy(row, services)
+	row.Targets, row.Why = nil, "ICMP to the outside (RFC 1122, RFC 1191)"
+	w.policy(row, services)
 }
 
 func (w *writer) policy(r device.Row, services []string) {

@@ -121,6 +121,7 @@ func (inv *Inventory) Names() []string {
 // compare with Names.
 func (inv *Inventory) Ruleset(pick []string) *firewall.Ruleset {
 	rs := &firewall.Ruleset{Files: []string{inv.File}, Unparsed: slices.Clone(inv.Unparsed)}
+	rs.Assumed = []string{inv.File + ": hierarchical and network firewall policies may allow or deny before these rules and are not among them; gcloud compute networks get-effective-firewalls shows whether there are any"}
 	rs.Chains = cloud.Union("vpc-firewall", "the asset's network", inv.parts(pick), pick)
 	if len(rs.Chains) == 0 && len(rs.Unparsed) == 0 {
 		rs.Unparsed = append(rs.Unparsed, firewall.Unparsed{

@@ -102,16 +102,10 @@ func egress(p fabric.Plan) []vpcRule {
 	dns := []protocolPorts{{"tcp", []string{"53", "853"}}, {"udp", []string{"53", "853"}}}
 	var out []vpcRule
 	for _, f := range both() {
-		var to []string
-		for _, a := range p.Egress.Resolvers {
-			if firewall.FamilyOf(a) == f {
-				to = append(to, fmt.Sprintf("%s/%d", a, a.BitLen()))
-			}
-		}
-		if len(to) > 0 {
+		if to := fabric.Strings(p.Egress.Of(f)); len(to) > 0 {
 			out = append(out, vpcRule{
 				name: names.Of(p.Asset, "dns-to-resolvers", family(f)), egress: true, ranges: to, protocol: slices.Clone(dns),
-				why: "DNS to the approved resolvers",
+				why: p.Why(),
 			})
 		}
 		if p.Has(f) {
@@ -194,7 +188,7 @@ func steps(name string, p firewall.Plan) firewall.Config {
 	return firewall.Config{
 		Format: format,
 		Check: []firewall.Step{{
-			Text: "Check the Terraform text and read the plan.", Command: "terraform validate && terraform plan -out=" + name + ".tfplan",
+			Text: "Check the Terraform text and read the plan.", Command: "terraform init && terraform validate && terraform plan -out=" + name + ".tfplan",
 		}},
 		Apply: []firewall.Step{
 			{Text: "Save the rules there are.", Command: fmt.Sprintf("gcloud compute firewall-rules list --format=json > %s-firewall.before.json", name)},

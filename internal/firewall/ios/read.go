@@ -177,6 +177,8 @@ func (c *configuration) inner(s statement) {
 		c.bindings = append(c.bindings, binding{s, c.port, w[2], firewall.IPv4, w[3] == "out"})
 	case len(w) == 4 && w[0] == "ipv6" && w[1] == "traffic-filter":
 		c.bindings = append(c.bindings, binding{s, c.port, w[2], firewall.IPv6, w[3] == "out"})
+	case w[0] == "zone-member":
+		c.skip(s, "the zone-based firewall is not read")
 	case slices.Contains(w, "access-group") || slices.Contains(w, "traffic-filter"):
 		c.skip(s, "expected ip access-group LIST in, or ipv6 traffic-filter LIST in")
 	}

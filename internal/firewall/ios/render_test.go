@@ -49,7 +49,7 @@ func TestReplies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asset, client := netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("198.51.100.7")
+	asset, client := netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("198.51.100.8")
 	query := devicetest.Packet{In: "eth0", Src: client, Dst: asset, Transport: exposure.UDP, Port: 53}
 	answer := devicetest.Packet{In: "dmz0", Src: asset, Dst: client, Transport: exposure.UDP, Port: 853}
 	r := loadRendered(t, c.Files[0].Text)

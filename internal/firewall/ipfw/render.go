@@ -89,8 +89,9 @@ func config(p firewall.Plan, file, text string) firewall.Config {
 	if p.Place == firewall.OnGateway {
 		c.Notes = append(c.Notes, "What is for the gateway itself is dropped: add your own rules where the script says so, at least for your administration.")
 	}
+	c.Notes = append(c.Notes, device.Locked(p, 22)...)
 	if p.Place == firewall.OnAsset {
-		c.Notes = append(c.Notes, "The rules are for a host: it forwards nothing.")
+		c.Notes = append(c.Notes, "The rules are for a host: it forwards nothing. "+device.Leases())
 	}
 	c.Notes = append(c.Notes, device.Cautions(p)...)
 	return c
@@ -116,6 +117,8 @@ func (w *writer) always(place firewall.Place) {
 	w.add("allow ip from any to any via lo0")
 	w.comment("Replies of conversations that a rule below accepted.")
 	w.add("check-state")
+	w.comment("Later parts of a fragmented packet name no port: they mean nothing without the first, which the rules below judge.")
+	w.add("allow ip from any to any frag")
 	w.comment("Path MTU discovery, errors and neighbour discovery (RFC 1191, RFC 4890).")
 	w.add("allow icmp from any to any icmptypes 3,8,11,12")
 	types := "1,2,3,4,128,129,130,131,132,133,134,135,136,143"

@@ -59,7 +59,7 @@ func (p *ruleParser) finishJump() {
 		kind = firewall.Goto
 	}
 	if p.foreign {
-		p.action = firewall.Action{Kind: firewall.Unknown, Why: p.r.words.get("target " + clip(p.jump, 64) + " is not known")}
+		p.action = firewall.Action{Kind: firewall.Unknown, Astray: true, Why: p.r.words.get("target " + clip(p.jump, 64) + " is not known")}
 		return
 	}
 	c, err := p.r.chain(p.jump)

@@ -140,7 +140,7 @@ func TestParseRule(t *testing.T) {
 		{`-j LOG --log-prefix "-j ACCEPT " --log-level 4`, `-> continue`},
 		{`-j NFQUEUE --queue-num 1 --queue-bypass`, `-> unknown (NFQUEUE leaves the verdict to a program)`},
 		{`-j SET --add-set a src --exist`, `-> continue`},
-		{`-j TEE --gateway 10.0.0.1`, `-> continue`},
+		{`-j TEE --gateway 10.0.0.1`, `!local -> continue (TEE sends a copy of the packet to another host, past all rules that follow)`},
 		{`-j TPROXY --on-port 3128 --tproxy-mark 0x1/0x1`, `-> unknown (TPROXY hands packets to a local proxy)`},
 		{`-j MARK --set-mark 1`, `-> continue`},
 		{`-j NOTRACK`, `-> notrack`},

@@ -65,10 +65,7 @@ func renderCheck(p firewall.Plan, four, six string) []firewall.Step {
 			Text:    "Have the tools read the files without loading them.",
 			Command: fmt.Sprintf("iptables-restore --test %s%s\nip6tables-restore --test %s%s", renderFlag(p), four, renderFlag(p), six),
 		},
-		{
-			Text:    "Try them in a kernel of its own against the policy, without touching this host's rules.",
-			Command: fmt.Sprintf("reconshield firewall rehearse %s %s --policy %s", four, six, device.Quote(device.PolicyFile(p))),
-		},
+		netfilter.Rehearse(p, four+" "+six),
 	}
 }
 
@@ -80,20 +77,28 @@ func renderApply(p firewall.Plan, four, six string) []firewall.Step {
 			"printf '%%s\\n' IPTABLES_RESTORE_NOFLUSH=yes IP6TABLES_RESTORE_NOFLUSH=yes >> /etc/default/netfilter-persistent\n"+
 			"systemctl enable netfilter-persistent", four, six)
 	}
-	return []firewall.Step{
-		{Text: "Save what is loaded now, and that a table was empty where it was.", Command: renderSave(p)},
-		{
-			Text:    "Load both, and have them taken back by themselves unless you confirm from a new session.",
-			Command: fmt.Sprintf("reconshield firewall apply %s %s --confirm-within 60s", four, six),
-		},
-		{
-			Text: "Or load them by hand, IPv6 first, so that no family is forgotten.",
-			Command: fmt.Sprintf("ip6tables-restore --wait=10 %s%s && iptables-restore --wait=10 %s%s",
-				renderFlag(p), six, renderFlag(p), four),
-		},
-		{Text: text, Command: keep},
+	out := []firewall.Step{{Text: "Save what is loaded now, and that a table was empty where it was.", Command: renderSave(p)}}
+	hand := firewall.Step{
+		Text: "Or load them by hand, IPv6 first, so that no family is forgotten.",
+		Command: fmt.Sprintf("ip6tables-restore --wait=10 %s%s && iptables-restore --wait=10 %s%s",
+			renderFlag(p), six, renderFlag(p), four),
 	}
+	if renderFlag(p) == "" {
+		out = append(out, netfilter.Apply(p, four+" "+six), hand)
+	} else { // apply replaces whole tables, and these files leave others' chains in theirs
+		hand.Text = "Load them, IPv6 first, so that no family is forgotten."
+		out = append(out, firewall.Step{
+			Text:    "Have it taken back by itself in five minutes, in case the session dies.",
+			Command: "systemd-run --on-active=5m --unit=iptables-rollback sh -c 'cd \"$0\" || exit\n" + renderBack + "' \"$PWD\"",
+		}, hand, firewall.Step{
+			Text: "Open a new session, verify, and only then keep it.", Command: "systemctl stop iptables-rollback.timer",
+		})
+	}
+	return append(out, firewall.Step{Text: text, Command: keep})
 }
+
+// renderBack restores what the first step saved.
+const renderBack = "iptables-restore --wait=10 before.v4\nip6tables-restore --wait=10 before.v6"
 
 // renderSave writes down empty tables as well: iptables-save leaves out those
 // that nobody has used yet, and restoring would leave the new rules in them.
@@ -119,7 +124,7 @@ func renderSave(p firewall.Plan) string {
 func renderRollback(p firewall.Plan) []firewall.Step {
 	out := []firewall.Step{{
 		Text:    "Load what was there before, table by table in one step each.",
-		Command: "iptables-restore --wait=10 before.v4\nip6tables-restore --wait=10 before.v6",
+		Command: renderBack,
 	}}
 	if p.Docker {
 		out = append(out, firewall.Step{Text: "Have Docker write its own chains again if containers cannot be reached.", Command: "systemctl restart docker"})
@@ -348,6 +353,7 @@ func (t *rendering) dns() {
 	for _, r := range netfilter.Resolvers(t.plan, t.family) {
 		t.put("-A %s -d %s -j %s", renderDNSChain, renderAddr(r), pass)
 	}
+	t.peers(renderDNSChain, pass)
 	if netfilter.Forwards(t.plan) {
 		for _, r := range netfilter.Resolvers(t.plan, t.family) {
 			t.put("-A %s -s %s -j %s", renderDNSChain, renderAddr(r), pass)
@@ -355,6 +361,20 @@ func (t *rendering) dns() {
 		t.ownQueries(renderDNSChain, pass)
 	}
 	t.put("-A %s -j REJECT --reject-with %s", renderDNSChain, renderReject(t.family))
+}
+
+// peers lets what the asset sends its secondaries and primaries pass. On the
+// asset itself whose it is need not be asked.
+func (t *rendering) peers(chain, verdict string) {
+	for _, to := range t.plan.DNS.PeersOf(t.family) {
+		if t.plan.Place == firewall.OnAsset {
+			t.put("-A %s -d %s -m comment --comment \"notifications and transfers\" -j %s", chain, to, verdict)
+			continue
+		}
+		for _, addr := range t.own {
+			t.put("-A %s -s %s -d %s -m comment --comment \"notifications and transfers\" -j %s", chain, renderAddr(addr), to, verdict)
+		}
+	}
 }
 
 // ownQueries lets the asset's own pass a gateway when it is an approved

@@ -221,6 +221,7 @@ func (t *rendering) redirect() {
 		t.put("-A %s -d %s -j RETURN", renderRedirectChain, renderAddr(addr))
 	}
 	t.ownQueries(renderRedirectChain, "RETURN")
+	t.peers(renderRedirectChain, "RETURN")
 	for _, transport := range []string{"udp", "tcp"} {
 		t.put("-A %s -p %s -j DNAT --to-destination %s", renderRedirectChain, transport, resolvers[0])
 		t.put("-A POSTROUTING -d %s -p %s -m %s --dport 53 -m conntrack --ctstate DNAT -j MASQUERADE", renderAddr(resolvers[0]), transport, transport)

@@ -12,6 +12,7 @@ type target struct {
 	action  firewall.ActionKind
 	options string // as of module
 	why     string // of Unknown
+	astray  bool   // as of firewall.Action
 }
 
 // targets are those of iptables 1.8 (iptables-extensions(8)) and xtables-addons.
@@ -28,9 +29,9 @@ var targets = map[string]target{
 	"SNAT":       {action: firewall.SNAT, options: "to-source=1 random=0 random-fully=0 persistent=0"},
 	"MASQUERADE": {action: firewall.SNAT, options: "to-ports=1 random=0 random-fully=0"},
 	"NETMAP":     {action: firewall.SNAT, options: "to=1"},
-	"SAME":       {action: firewall.Unknown, options: "to=1 nodst=0 random=0", why: "SAME is not modelled"},
-	"DNPT":       {action: firewall.Unknown, options: "src-pfx=1 dst-pfx=1", why: "DNPT changes the destination without connection tracking"},
-	"SNPT":       {action: firewall.Unknown, options: "src-pfx=1 dst-pfx=1", why: "SNPT changes the source without connection tracking"},
+	"SAME":       {action: firewall.Unknown, astray: true, options: "to=1 nodst=0 random=0", why: "SAME is not modelled"},
+	"DNPT":       {action: firewall.Unknown, astray: true, options: "src-pfx=1 dst-pfx=1", why: "DNPT changes the destination without connection tracking"},
+	"SNPT":       {action: firewall.Unknown, astray: true, options: "src-pfx=1 dst-pfx=1", why: "SNPT changes the source without connection tracking"},
 	"CT":         {action: firewall.Continue, options: "notrack=0 helper=1 timeout=1 ctevents=1 expevents=1 zone=1 zone-orig=1 zone-reply=1"},
 	"NOTRACK":    {action: firewall.Notrack},
 
@@ -39,7 +40,7 @@ var targets = map[string]target{
 		action: firewall.Unknown, why: "NFQUEUE leaves the verdict to a program",
 		options: "queue-num=1 queue-balance=1 queue-bypass=0 queue-cpu-fanout=0",
 	},
-	"TPROXY":    {action: firewall.Unknown, options: "on-port=1 on-ip=1 tproxy-mark=1", why: "TPROXY hands packets to a local proxy"},
+	"TPROXY":    {action: firewall.Unknown, astray: true, options: "on-port=1 on-ip=1 tproxy-mark=1", why: "TPROXY hands packets to a local proxy"},
 	"SYNPROXY":  {action: firewall.Unknown, options: "sack-perm=0 timestamp=0 wscale=1 mss=1 ecn=0", why: "SYNPROXY answers in the host's place"},
 	"CLUSTERIP": {action: firewall.Unknown, options: "new=0 hashmode=1 clustermac=1 total-nodes=1 local-node=1 hash-init=1", why: "CLUSTERIP drops what other nodes answer"},
 	"MIRROR":    {action: firewall.Unknown, why: "MIRROR sends packets back"},
@@ -48,9 +49,9 @@ var targets = map[string]target{
 	"CHAOS":     {action: firewall.Unknown, options: "delude=0 tarpit=0", why: "CHAOS drops at random"},
 	"ECHO":      {action: firewall.Unknown, why: "ECHO sends packets back"},
 	"STEAL":     {action: firewall.Drop},
-	"RAWDNAT":   {action: firewall.Unknown, options: "to-destination=1", why: "RAWDNAT changes the destination without connection tracking"},
-	"RAWSNAT":   {action: firewall.Unknown, options: "to-source=1", why: "RAWSNAT changes the source without connection tracking"},
-	"ROUTE":     {action: firewall.Unknown, options: "oif=1 iif=1 gw=1 continue=0 tee=0", why: "ROUTE sends packets elsewhere"},
+	"RAWDNAT":   {action: firewall.Unknown, astray: true, options: "to-destination=1", why: "RAWDNAT changes the destination without connection tracking"},
+	"RAWSNAT":   {action: firewall.Unknown, astray: true, options: "to-source=1", why: "RAWSNAT changes the source without connection tracking"},
+	"ROUTE":     {action: firewall.Unknown, astray: true, options: "oif=1 iif=1 gw=1 continue=0 tee=0", why: "ROUTE sends packets elsewhere"},
 
 	"ACCOUNT":     {options: "addr=1 tname=1"},
 	"AUDIT":       {options: "type=1"},
@@ -92,7 +93,7 @@ func (p *ruleParser) targetOption(name string, args []token) {
 		}
 		to, ok := parseNATRange(args[0].text, p.r.family)
 		if !ok || p.natSeen {
-			p.action = firewall.Action{Kind: firewall.Unknown, Why: p.r.words.get("destination " + clip(args[0].text, 80) + " is not understood")}
+			p.action = firewall.Action{Kind: firewall.Unknown, Astray: true, Why: p.r.words.get("destination " + clip(args[0].text, 80) + " is not understood")}
 			return
 		}
 		p.natSeen = true
@@ -151,18 +152,21 @@ func (p *ruleParser) finishAction() {
 	switch p.jump {
 	case "":
 		return
+	case "TEE":
+		p.action.Astray, p.action.Why = true, "TEE sends a copy of the packet to another host, past all rules that follow"
+		p.add(localDst(true)) // what is for the host itself, that one sends back at most
 	case "NETMAP":
 		// It maps the destination in PREROUTING and OUTPUT, the source in the
 		// others; of a user chain we do not know who jumps to it.
 		if c := p.chain.c; c.Base == nil || c.Base.Hook == firewall.Prerouting || c.Base.Hook == firewall.Output {
-			p.action = firewall.Action{Kind: firewall.Unknown, Why: "NETMAP maps destinations one to one"}
+			p.action = firewall.Action{Kind: firewall.Unknown, Astray: true, Why: "NETMAP maps destinations one to one"}
 		}
 	}
 	if k := p.action.Kind; k == firewall.DNAT || k == firewall.Redirect || k == firewall.SNAT {
 		if t.name != "nat" {
-			p.action = firewall.Action{Kind: firewall.Unknown, Why: p.r.words.get(p.jump + " outside the nat table")}
+			p.action = firewall.Action{Kind: firewall.Unknown, Astray: true, Why: p.r.words.get(p.jump + " outside the nat table")}
 		} else if p.action.Kind == firewall.DNAT && !p.natSeen {
-			p.action = firewall.Action{Kind: firewall.Unknown, Why: "DNAT without --to-destination"}
+			p.action = firewall.Action{Kind: firewall.Unknown, Astray: true, Why: "DNAT without --to-destination"}
 		}
 	}
 }
@@ -181,7 +185,7 @@ func (p *ruleParser) setTarget(name string, goTo bool) {
 	}
 	if t, ok := targets[name]; ok && !goTo {
 		p.target = t
-		p.action = firewall.Action{Kind: t.action, Why: t.why}
+		p.action = firewall.Action{Kind: t.action, Why: t.why, Astray: t.astray}
 		return
 	}
 	p.pending = true

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"fmt"
+	"strings"
 
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
@@ -43,6 +44,9 @@ func RenderCilium(p firewall.Plan) (firewall.Config, error) {
 		"ICMP is matched by type: every code of a type is let in.")
 	if !f.Egress.Free {
 		c.Notes = append(c.Notes, "An allow list cannot say \"all protocols but\": TCP, UDP, echo requests and ICMP errors may leave, other protocols may not.")
+	}
+	if strings.Contains(c.Files[0].Text, "endPort") {
+		c.Notes = append(c.Notes, "Ranges of ports (endPort) need Cilium 1.16: an older one knows their first port alone.")
 	}
 	c.Notes = append(c.Notes, f.Notes...)
 	return c, nil
@@ -118,14 +122,14 @@ func (d *document) ciliumEgress(p fabric.Plan) {
 			d.icmp(firewall.IPv6, kind)
 		}
 	}
-	if len(p.Egress.Resolvers) == 0 {
+	if len(p.Egress.Servers) == 0 {
 		return
 	}
-	d.comment("DNS to the approved resolvers")
+	d.comment(p.Why())
 	for _, t := range transports {
 		d.line(2, "- toCIDR:")
-		for _, a := range p.Egress.Resolvers {
-			d.line(4, "- \"%s/%d\"", a, a.BitLen())
+		for _, n := range p.Egress.Servers {
+			d.line(4, "- \"%s\"", n)
 		}
 		d.toPorts(protocol(t), []firewall.PortRange{{First: 53, Last: 53}, {First: 853, Last: 853}})
 	}

@@ -1,6 +1,8 @@
 package kubernetes
 
 import (
+	"strings"
+
 	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
 	"reconshield/internal/firewall/fabric"
@@ -31,6 +33,9 @@ func RenderNetworkPolicy(p firewall.Plan) (firewall.Config, error) {
 		"Some plugins match ipBlock against addresses outside the cluster only: rules without \"from\" let in everybody, those with it may leave pods out.")
 	if !f.Egress.Free {
 		c.Notes = append(c.Notes, "An allow list cannot say \"all protocols but\": TCP, UDP and SCTP may leave, what becomes of others is up to the plugin.")
+	}
+	if strings.Contains(c.Files[0].Text, "endPort") {
+		c.Notes = append(c.Notes, "Ranges of ports (endPort) need Kubernetes 1.25 and a plugin that knows them (Cilium since 1.16): others know their first port alone, and some say nothing.")
 	}
 	c.Notes = append(c.Notes, f.Notes...)
 	return c, nil
@@ -89,10 +94,10 @@ func (d *document) egress(p fabric.Plan) {
 		}
 	}
 	d.port("SCTP", firewall.PortRange{First: 1, Last: 65535})
-	if len(p.Egress.Resolvers) == 0 {
+	if len(p.Egress.Servers) == 0 {
 		return
 	}
-	d.comment("DNS to the approved resolvers")
+	d.comment(p.Why())
 	d.line(2, "- ports:")
 	for _, t := range []exposure.Transport{exposure.TCP, exposure.UDP} {
 		for _, port := range []uint16{53, 853} {
@@ -100,7 +105,7 @@ func (d *document) egress(p fabric.Plan) {
 		}
 	}
 	d.line(3, "to:")
-	for _, a := range p.Egress.Resolvers {
-		d.line(4, "- ipBlock: {cidr: \"%s/%d\"}", a, a.BitLen())
+	for _, n := range p.Egress.Servers {
+		d.line(4, "- ipBlock: {cidr: \"%s\"}", n)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"reconshield/internal/exposure"
 	"reconshield/internal/firewall"
 	"reconshield/internal/firewall/device"
 	"reconshield/internal/policy"
@@ -54,21 +53,16 @@ func list(p firewall.Plan) string {
 
 // Notes are the cautions that hold for every format for Linux.
 func Notes(p firewall.Plan) []string {
-	var out []string
-	admin := false
-	for _, a := range p.Allows {
-		for _, r := range a.Ports {
-			admin = admin || a.Transport == exposure.TCP && r.First <= 22 && r.Last >= 22
-		}
-	}
-	if !admin && p.Place == firewall.OnAsset {
-		out = append(out, "No zone may reach 22/tcp: a new SSH session is refused once this is loaded. Add an expose rule to the policy first if that is how you administer the asset.")
+	out := append(device.Locked(p, 22), device.Sides(p)...)
+	if p.Place == firewall.OnAsset && !p.Docker {
+		out = append(out, "Nothing goes through this host: containers, virtual machines and clients of a tunnel that ends here lose their way to others. For Docker ask for the rules with --docker.")
 	}
 	if p.Place == firewall.OnAsset {
-		out = append(out, "Addresses that the asset does not have in the policy are closed, too. DHCPv6 answers to the client's link-local address are not let in: give a server its address statically or by router advertisement.")
+		out = append(out, "Addresses that the asset does not have in the policy are closed, too. "+device.Leases())
 	} else {
 		out = append(out, device.Through(p)...)
 	}
+	out = append(out, device.Amplifies(p)...)
 	if p.Limit != nil && ServesDNS(p) {
 		out = append(out, LimitNote())
 	}
@@ -77,6 +71,34 @@ func Notes(p firewall.Plan) []string {
 		out = append(out, "Redirected queries reach the resolver with this host's address as their source, so that its answers come back the same way.")
 	}
 	return out
+}
+
+// Rehearse has a kernel of its own try files of rules. On a gateway the policy's
+// gateway stands around them, and only the asset is asked about.
+func Rehearse(p firewall.Plan, files string) firewall.Step {
+	s := firewall.Step{
+		Text:    "Try it in a kernel of its own against the policy, without touching this host's rules.",
+		Command: "reconshield firewall rehearse " + files + " --policy " + device.Quote(device.PolicyFile(p)) + " --host " + device.Quote(p.Asset),
+	}
+	if p.Place == firewall.OnGateway {
+		s.Text = "Try it in a kernel of its own against the policy, without touching this host's rules. The policy has to name the gateway, as an asset with gateway: true."
+		s.Command = "reconshield firewall rehearse " + files + " --policy " + device.Quote(device.PolicyFile(p)) + " --asset " + device.Quote(p.Asset)
+	}
+	return s
+}
+
+// Apply loads files of rules under the guard of apply. On a gateway that would
+// rehearse what they do not rule, the gateway's own ports, so it is left out.
+func Apply(p firewall.Plan, files string) firewall.Step {
+	s := firewall.Step{
+		Text:    "Load it, and have it taken back by itself unless you confirm from a new session.",
+		Command: "reconshield firewall apply " + files + " --policy " + device.Quote(device.PolicyFile(p)) + " --host " + device.Quote(p.Asset) + " --confirm-within 60s",
+	}
+	if p.Place == firewall.OnGateway {
+		s.Text = "Load it, rehearsed as above, and have it taken back by itself unless you confirm from a new session."
+		s.Command = "reconshield firewall apply " + files + " --no-rehearse --confirm-within 60s"
+	}
+	return s
 }
 
 // LimitNote tells the danger of limits a source.

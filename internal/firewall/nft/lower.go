@@ -69,7 +69,9 @@ func (l *lowering) emit(a firewall.Action, extra ...firewall.Match) {
 		matches = addMatch(matches, m)
 	}
 	drops := a.Kind == firewall.Drop || a.Kind == firewall.Reject
-	if l.first && drops || l.notFirst && a.Kind == firewall.Accept {
+	// Who evades an accept gains nothing, and so who is caught by the opposite
+	// of a drop; all else, such as a jump, may help.
+	if l.first && a.Kind != firewall.Accept || l.notFirst && !drops {
 		matches = append(matches, firewall.Match{
 			Field: firewall.Undecidable,
 			Why:   "ip6 nexthdr sees the first header alone: a sender evades it by an extension header; meta l4proto does not",
@@ -134,11 +136,12 @@ func (l *lowering) statement(s *stmt, last bool) {
 		l.ended = true
 		l.reject(s)
 	case stNop:
+		l.copied(s)
 	case stUndecidable:
 		l.key(&s.right)
 		l.and(undecidable(s.op)...)
 	case stUnknown:
-		l.emit(firewall.Action{Kind: firewall.Unknown, Why: s.op})
+		l.emit(firewall.Action{Kind: firewall.Unknown, Why: s.op, Astray: s.text == "fwd" || s.text == "tproxy"})
 	case stNAT:
 		l.ended = true
 		l.nat(s)
@@ -154,6 +157,17 @@ func (l *lowering) statement(s *stmt, last bool) {
 	case stXT:
 		l.extension(s)
 	}
+}
+
+// copied lowers dup: past all rules that follow, a copy of what is not for the
+// host itself goes to another one, which may be the target or know it. At
+// ingress it leaves for the hardware address that it came to, and so for nobody.
+func (l *lowering) copied(s *stmt) {
+	if s.text != "dup" || l.t.family == "netdev" {
+		return
+	}
+	why := "dup sends a copy of the packet to another host, past all rules that follow"
+	l.emit(firewall.Action{Kind: firewall.Continue, Astray: true, Why: why}, localDst(true))
 }
 
 // key adds what nft checks before it reads the key of an update or a meter.
@@ -218,7 +232,7 @@ func (l *lowering) mangle(s *stmt, last bool) {
 		fallthrough
 	default:
 		if !strings.HasPrefix(s.left.text, "tcp option") {
-			l.emit(firewall.Action{Kind: firewall.Unknown, Why: "writing " + clip(s.left.text, 40) + " changes the packet"})
+			l.emit(firewall.Action{Kind: firewall.Unknown, Astray: true, Why: "writing " + clip(s.left.text, 40) + " changes the packet"})
 		}
 	}
 	if s.right.kind == exMap && !last {
@@ -264,6 +278,6 @@ func (l *lowering) extension(s *stmt) {
 		l.emit(firewall.Action{Kind: firewall.SNAT})
 		l.route(firewall.SNAT)
 	default:
-		l.emit(firewall.Action{Kind: firewall.Unknown, Why: "the parameters of iptables' target " + name + " are not listed: give iptables-save as well"})
+		l.emit(firewall.Action{Kind: firewall.Unknown, Astray: true, Why: "the parameters of iptables' target " + name + " are not listed: give iptables-save as well"})
 	}
 }

@@ -27,8 +27,8 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 	return firewall.Config{
 		Format:   Format,
 		Files:    []firewall.File{{Name: file, Text: renderTable(p)}},
-		Check:    []firewall.Step{{Text: "Have nft read the file without loading it.", Command: "nft -c -f " + file}, renderRehearse(p, file)},
-		Apply:    renderApply(file),
+		Check:    []firewall.Step{{Text: "Have nft read the file without loading it.", Command: "nft -c -f " + file}, netfilter.Rehearse(p, file)},
+		Apply:    renderApply(p, file),
 		Rollback: renderRollback(),
 		Verify: append([]firewall.Step{{
 			Text: "See that the table is there and counts.", Command: "nft list table inet reconshield",
@@ -37,23 +37,13 @@ func Render(p firewall.Plan) (firewall.Config, error) {
 	}, nil
 }
 
-func renderRehearse(p firewall.Plan, file string) firewall.Step {
-	return firewall.Step{
-		Text:    "Try it in a kernel of its own against the policy, without touching this host's rules.",
-		Command: fmt.Sprintf("reconshield firewall rehearse %s --policy %s", file, device.Quote(device.PolicyFile(p))),
-	}
-}
-
-func renderApply(file string) []firewall.Step {
+func renderApply(p firewall.Plan, file string) []firewall.Step {
 	return []firewall.Step{
 		{
 			Text:    "Save the table when an earlier one is loaded. Others are not touched; what iptables made of them could not be read back anyway.",
 			Command: "nft -s list table inet reconshield > before.nft 2> /dev/null || : > before.nft",
 		},
-		{
-			Text:    "Load it, and have it taken back by itself unless you confirm from a new session.",
-			Command: "reconshield firewall apply " + file + " --confirm-within 60s",
-		},
+		netfilter.Apply(p, file),
 		{
 			Text: "Load it at every start (as Debian has it).",
 			Command: "install -D -m 0644 " + file + " /etc/nftables.d/reconshield.nft\n" +

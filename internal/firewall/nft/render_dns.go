@@ -37,6 +37,7 @@ func (t *rendering) dns() {
 	t.open("chain dns")
 	t.note("Only approved resolvers ask servers outside; everybody else asks them.")
 	t.addressed("daddr", "accept")
+	t.peers("accept comment \"notifications to secondaries and transfers from primaries\"")
 	if netfilter.Forwards(t.plan) {
 		t.addressed("saddr", "accept")
 		if t.plan.DNS.Self && t.plan.Place == firewall.OnGateway {
@@ -45,6 +46,24 @@ func (t *rendering) dns() {
 	}
 	t.put("reject with icmpx type admin-prohibited")
 	t.shut()
+}
+
+// peers judges what the asset sends its peers. On the asset itself whose it is
+// need not be asked.
+func (t *rendering) peers(verdict string) {
+	for _, side := range []struct {
+		word string
+		to   []netip.Prefix
+		own  []netip.Addr
+	}{{"ip", t.plan.DNS.PeersOf(firewall.IPv4), t.v4}, {"ip6", t.plan.DNS.PeersOf(firewall.IPv6), t.v6}} {
+		from := ""
+		if t.plan.Place == firewall.OnGateway && len(side.own) > 0 {
+			from = side.word + " saddr " + renderSet(side.own) + " "
+		}
+		if len(side.to) > 0 && (from != "" || t.plan.Place == firewall.OnAsset) {
+			t.put("%s%s daddr %s %s", from, side.word, renderSet(side.to), verdict)
+		}
+	}
 }
 
 // addressed judges what comes from the approved resolvers or goes there.
@@ -112,6 +131,7 @@ func (t *rendering) redirectTo(four, six bool) {
 	t.addressed("saddr", "return")
 	t.addressed("daddr", "return")
 	t.about("", "daddr", "return")
+	t.peers("return")
 	if t.plan.DNS.Self && t.plan.Place == firewall.OnGateway {
 		t.about("", "saddr", "return comment \"an approved resolver itself\"")
 	}

@@ -179,6 +179,7 @@ func config(p firewall.Plan, w *writer, text string) firewall.Config {
 		}),
 		Notes: append([]string{
 			"Zones of the policy file must be zones of the device with the same interfaces: " + zones(p) + ".",
+			"Leave the lines that begin with # out when you paste: the command line takes no comments.",
 			"Where Panorama manages the device, its pre-rules come first: load the commands there, with \"device-group NAME pre-rulebase\" in the place of \"rulebase\".",
 			"What these rules say nothing of is ruled by those below; without one it is dropped between zones, and within a zone the default lets it through (intrazone-default). Services on the device's own addresses inside (DNS proxy, VPN portals) need rules above these.",
 			"IPv6 is filtered only when it is on: Device, Setup, Session, IPv6 Firewalling.",

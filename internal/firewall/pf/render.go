@@ -68,7 +68,7 @@ func notes(p firewall.Plan) []string {
 			"What is for the gateway itself is dropped: add your own rules where the file says so, at least for your administration.")
 	}
 	if p.Place == firewall.OnAsset {
-		out = append(out, "The rules are for a host: it forwards nothing.")
+		out = append(append(out, device.Locked(p, 22)...), "The rules are for a host: it forwards nothing. "+device.Leases())
 	}
 	return append(out, device.Cautions(p)...)
 }

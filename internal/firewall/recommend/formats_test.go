@@ -37,6 +37,11 @@ func TestEveryFormat(t *testing.T) {
 	if all["forwarder"], err = recommend.New(forwarder, "f", recommend.Options{At: at()}); err != nil {
 		t.Fatal(err)
 	}
+	for name, plan := range variants(t) {
+		if strings.Contains(name, string(policy.IPsec)) { // the tunnel that asks most
+			all[name] = plan
+		}
+	}
 	for _, f := range recommend.Formats() {
 		written := 0
 		for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -53,6 +58,11 @@ func TestEveryFormat(t *testing.T) {
 				if c.Format != f.Name || len(c.Files) == 0 || len(c.Check) == 0 || len(c.Apply) == 0 || len(c.Rollback) == 0 || len(c.Verify) == 0 {
 					t.Errorf("format %q: %d files, %d steps to check, %d to apply, %d to roll back, %d to verify: expected format %q and some of each",
 						c.Format, len(c.Files), len(c.Check), len(c.Apply), len(c.Rollback), len(c.Verify), f.Name)
+				}
+				for _, s := range slices.Concat(c.Check, c.Apply) {
+					if strings.Contains(s.Command, "firewall apply") && !strings.Contains(s.Command, " --policy ") && !strings.Contains(s.Command, " --no-rehearse ") {
+						t.Errorf("apply asks for a policy: %s", s.Command)
+					}
 				}
 				for _, file := range c.Files {
 					if file.Name == "" || strings.ContainsAny(file.Name, "/\\ \n") || strings.HasPrefix(file.Name, ".") || file.Text == "" {

@@ -53,6 +53,7 @@ func prove(t *testing.T, format string, plan firewall.Plan, again bool) {
 	if again {
 		load(t, r, format, render(t, format, plan))
 	}
+	readBack(t, r, format, plan)
 	r.attempt(t, slices.Concat(inbound(plan), outbound(plan)))
 	forged(t, r, plan)
 }
@@ -188,7 +189,7 @@ func outbound(p firewall.Plan) []probe {
 				for _, port := range []uint16{53, 853, 9999} {
 					outside := probe{from: space, source: client[f.family][space], to: f.wan, port: port, proto: transport, why: "to the outside"}
 					switch {
-					case port == 9999 || self:
+					case port == 9999 || self || space != "lan" && peer(p, f.wan):
 						outside.want = "wan"
 					case port == 53 && p.DNS.Redirect && approved:
 						outside.want = "lan"
@@ -227,6 +228,10 @@ func outbound(p firewall.Plan) []probe {
 		)
 	}
 	return out
+}
+
+func peer(p firewall.Plan, addr string) bool {
+	return slices.ContainsFunc(p.DNS.Peers, func(n netip.Prefix) bool { return n.Contains(netip.MustParseAddr(addr)) })
 }
 
 // forged sends with a source of the vpn's network from the wrong side: nobody

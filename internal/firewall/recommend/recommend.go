@@ -91,8 +91,25 @@ func egress(p *policy.Policy, a *policy.Asset, opt Options) firewall.DNSEgress {
 		}
 		e.Resolvers = append(e.Resolvers, r)
 	}
+	if e.Control && !e.Self {
+		e.Peers = peers(p, a)
+	}
 	e.Redirect = opt.Redirect && e.Control && len(e.Resolvers) > 0
 	return e
+}
+
+// peers are the asset's secondaries and the assets that it is a secondary of.
+func peers(p *policy.Policy, a *policy.Asset) []netip.Prefix {
+	all := slices.Clone(a.Secondaries)
+	for _, other := range p.Assets {
+		serves := slices.ContainsFunc(other.Secondaries, func(n netip.Prefix) bool { return slices.ContainsFunc(a.Addresses, n.Contains) })
+		for _, addr := range other.Addresses {
+			if serves && other.Name != a.Name {
+				all = append(all, netip.PrefixFrom(addr, addr.BitLen()))
+			}
+		}
+	}
+	return firewall.Prefixes(firewall.AddrsOf(all...))
 }
 
 func unknownAsset(p *policy.Policy, asset string) error {

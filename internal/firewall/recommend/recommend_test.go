@@ -42,7 +42,7 @@ func TestNew(t *testing.T) {
 			"wan [eth0] any tcp [53] role authoritative-dns",
 			"lan [eth1] 10.0.0.0/16 fd00:10::/48 udp [53] role authoritative-dns",
 			"lan [eth1] 10.0.0.0/16 fd00:10::/48 tcp [53] role authoritative-dns",
-			"lan [eth1] 10.0.0.0/16 fd00:10::/48 tcp [9153] exception until 2027-03-31 for metrics (line 14)",
+			"lan [eth1] 10.0.0.0/16 fd00:10::/48 tcp [9153] exception until 2027-03-31 for metrics (line 15)",
 			"vpn [wg0] 10.8.0.0/24 fd00:8::/64 udp [53] role authoritative-dns",
 			"vpn [wg0] 10.8.0.0/24 fd00:8::/64 tcp [22 53 953] role authoritative-dns; expose (line 12)",
 		}},
@@ -145,10 +145,10 @@ func TestNewDNS(t *testing.T) {
 		opt           recommend.Options
 		want          string
 	}{
-		{"ns1", "ns1", recommend.Options{}, "{true false [10.0.0.53 fd00:10::53] false}"},
-		{"ns1", "ns1", recommend.Options{DNSFree: true}, "{false false [10.0.0.53 fd00:10::53] false}"},
-		{"ns1", "ns1", recommend.Options{Redirect: true}, "{true false [10.0.0.53 fd00:10::53] true}"},
-		{"resolver", "r1", recommend.Options{}, "{true true [10.0.0.53 fd00:10::53] false}"},
+		{"ns1", "ns1", recommend.Options{}, "{true false [10.0.0.53 fd00:10::53] [198.51.100.0/30] false}"},
+		{"ns1", "ns1", recommend.Options{DNSFree: true}, "{false false [10.0.0.53 fd00:10::53] [] false}"},
+		{"ns1", "ns1", recommend.Options{Redirect: true}, "{true false [10.0.0.53 fd00:10::53] [198.51.100.0/30] true}"},
+		{"resolver", "r1", recommend.Options{}, "{true true [10.0.0.53 fd00:10::53] [] false}"},
 	} {
 		c.opt.At = at()
 		plan, err := recommend.New(parse(t, c.policy), c.asset, c.opt)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"reconshield/internal/firewall"
+	"reconshield/internal/policy"
 )
 
 // TestTools has the real tools read every plan. What they do is TestKernel's,
@@ -19,6 +20,11 @@ func TestTools(t *testing.T) {
 	t.Parallel()
 	all := plans(t)
 	all["hostile"] = hostile(all["authoritative"])
+	for name, plan := range variants(t) {
+		if strings.Contains(name, "both "+string(policy.IPsec)) {
+			all[name] = plan
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t.Run(name+"/nftables", func(t *testing.T) {
 			f := render(t, "nftables", all[name]).Files[0]

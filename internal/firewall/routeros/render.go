@@ -36,9 +36,9 @@ func config(p firewall.Plan, name, text string) firewall.Config {
 		},
 		Apply: []firewall.Step{
 			{Text: "Keep the configuration in force.", Command: "/export file=before-" + name},
-			{Text: "Enter safe mode: press Ctrl-X. When the connection is lost, the device undoes what was done in it."},
+			{Text: "Let the device remove the rules in five minutes, in case you shut yourself out. Safe mode is no such guard: it ends by itself, and keeps everything, when it has to remember more than a hundred changes.", Command: guard(name)},
 			{Text: "Import the script.", Command: "/import file-name=" + file},
-			{Text: "Log in anew from where you administer; when that works, leave safe mode in the first window by Ctrl-X."},
+			{Text: "Log in anew from where you administer. When that works, remove the guard.", Command: "/system scheduler remove [find where name=\"" + name + "-guard\"]"},
 		},
 		Rollback: []firewall.Step{{Text: "Remove the rules; the older ones below them are in force again.", Command: strings.TrimSpace(removal(name))}},
 		Verify: append(device.Verify(p), firewall.Step{
@@ -52,8 +52,9 @@ func config(p firewall.Plan, name, text string) firewall.Config {
 	if p.Place == firewall.OnGateway {
 		c.Notes = append(c.Notes, "Only forwarding is ruled here: put your own rules for other hosts above the jump to the chain. Rules of input, for the router itself, stay as they are.")
 	}
+	c.Notes = append(c.Notes, device.Locked(p, 22, 8291)...)
 	if p.Place == firewall.OnAsset {
-		c.Notes = append(c.Notes, "The rules take the router for a host: it forwards nothing, and only its addresses in the policy are reached.")
+		c.Notes = append(c.Notes, "The rules take the router for a host: it forwards nothing, and only its addresses in the policy are reached. "+device.Leases())
 	}
 	if p.Limit != nil {
 		c.Notes = append(c.Notes, "The limit counts a source; who sends with a forged source can use it to shut that source out.")
@@ -74,6 +75,12 @@ func removal(name string) string {
 	}
 	fmt.Fprintf(&b, "/interface list member remove [find where list~\"^%s-if-\"]\n/interface list remove [find where name~\"^%s-if-\"]\n", name, name)
 	return b.String()
+}
+
+// guard is a job that removes the rules once, and itself.
+func guard(name string) string {
+	job := strings.ReplaceAll(strings.TrimSpace(removal(name)), "\n", "; ") + "; /system scheduler remove [find where name=\"" + name + "-guard\"]"
+	return "/system scheduler add name=" + name + "-guard interval=5m on-event=\"" + strings.ReplaceAll(job, "\"", "\\\"") + "\""
 }
 
 type writer struct {
@@ -128,7 +135,6 @@ func (w *writer) gateway(f firewall.Family) {
 
 func (w *writer) always(f firewall.Family, chain string) {
 	w.rule(f, chain, "action=accept connection-state=established,related", "replies")
-	w.rule(f, chain, "action=drop connection-state=invalid", "packets of no conversation")
 	types := []string{"3", "8", "11", "12"}
 	proto := "icmp"
 	if f == firewall.IPv6 {
@@ -141,6 +147,8 @@ func (w *writer) always(f firewall.Family, chain string) {
 	for _, t := range types {
 		w.rule(f, chain, "action=accept protocol="+proto+" icmp-options="+t+":0-255", "ICMP that must pass, type "+t+" (RFC 1122, RFC 1191, RFC 4890)")
 	}
+	// After ICMP: connection tracking takes types that it does not know for invalid.
+	w.rule(f, chain, "action=drop connection-state=invalid", "packets of no conversation")
 }
 
 // limit drops what a source asks above the rate, before anything is accepted.
@@ -151,7 +159,7 @@ func (w *writer) limit(f firewall.Family, chain string) {
 	}
 	sub := w.name + "-limit"
 	for _, t := range []string{"udp", "tcp"} {
-		w.rule(f, chain, "action=jump jump-target="+sub+" protocol="+t+" dst-port=53"+w.match("dst-address", f, "", own), "DNS queries are counted")
+		w.rule(f, chain, "action=jump jump-target="+sub+" protocol="+t+" dst-port=53,853"+w.match("dst-address", f, "", own), "DNS queries are counted")
 	}
 	w.rule(f, sub, fmt.Sprintf("action=return dst-limit=%d,%d,src-address/1m", w.p.Limit.PerSecond, w.p.Limit.Burst), "as many a second and source as honest clients need")
 	w.rule(f, sub, "action=drop", "above the limit")

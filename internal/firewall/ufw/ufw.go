@@ -210,6 +210,9 @@ func (s *script) dns() {
 			for _, r := range netfilter.Resolvers(s.plan, f) {
 				s.put("$ufw allow out proto %s to %s port 53,853 comment 'approved resolver'", transport, r)
 			}
+			for _, n := range s.plan.DNS.PeersOf(f) {
+				s.put("$ufw allow out proto %s to %s port 53,853 comment 'notifications and transfers'", transport, n)
+			}
 		}
 		s.put("$ufw reject out proto %s to any port 53,853 comment 'DNS past the approved resolvers'", transport)
 	}

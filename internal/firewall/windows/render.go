@@ -118,28 +118,27 @@ func (w *writer) outbound() {
 		return
 	}
 	w.text.WriteString("\n# DNS leaves to the approved resolvers only. A block beats any allow, so the blocks name all other addresses.\n")
+	if len(w.p.DNS.Peers) > 0 {
+		w.text.WriteString("# Left out as well are the asset's secondaries and primaries: notifications and transfers.\n")
+	}
 	if len(w.p.DNS.Resolvers) == 0 {
 		w.text.WriteString("# There is no approved resolver.\n")
 	}
 	for _, t := range []string{"UDP", "TCP"} {
-		w.add("no other DNS leaves", "-Direction Outbound", "-Action Block", "-Protocol "+t, "-RemotePort 53,853", "-RemoteAddress "+others(w.p.DNS.Resolvers))
+		w.add("no other DNS leaves", "-Direction Outbound", "-Action Block", "-Protocol "+t, "-RemotePort 53,853", "-RemoteAddress "+others(w.p))
 	}
 }
 
-// others gives all addresses but those of the resolvers and loopback. The
+// others gives all addresses but those of the resolvers, the peers and loopback. The
 // first and last of each family are left out: they are no host's.
-func others(resolvers []netip.Addr) string {
+func others(p firewall.Plan) string {
 	span := func(first, last string) firewall.Span[netip.Addr] {
 		return firewall.Span[netip.Addr]{First: netip.MustParseAddr(first), Last: netip.MustParseAddr(last)}
 	}
 	all := firewall.NewSet(span("1.0.0.0", "126.255.255.255"), span("128.0.0.0", "255.255.255.254"), span("::2", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe"))
 	var own []netip.Prefix
 	for _, f := range []firewall.Family{firewall.IPv4, firewall.IPv6} {
-		for _, r := range resolvers {
-			if firewall.FamilyOf(r) == f {
-				own = append(own, netip.PrefixFrom(r.Unmap(), r.Unmap().BitLen()))
-			}
-		}
+		own = append(append(own, device.Resolvers(p, f)...), p.DNS.PeersOf(f)...)
 	}
 	var words []string
 	for _, s := range all.Subtract(firewall.AddrsOf(own...)).Spans() {

@@ -35,8 +35,9 @@ func config(p firewall.Plan, group, script string) firewall.Config {
 		Notes: append([]string{
 			"Rules from group policy and block rules that exist stay in force: the last command shows the former; change them where they are made.",
 			"A host that gets its address by DHCP needs the rule back that lets the answers in: Enable-NetFirewallRule -Name CoreNet-DHCP-In, CoreNet-DHCPV6-In.",
+			"It is a host's firewall: what the host forwards (RRAS, connection sharing, virtual machines, containers) passes by these rules. Leave forwarding off: Get-NetIPInterface -Forwarding Enabled lists where it is on.",
 			"Programs can add rules of their own when they are installed or first listen: look again after changes.",
-		}, device.Cautions(p)...),
+		}, append(device.Locked(p, 3389, 5985, 5986, 22), device.Cautions(p)...)...),
 	}
 }
 

@@ -83,7 +83,7 @@ func Plans(place firewall.Place) []Case {
 			allow(1, exposure.UDP, role+"lan", 53, 53), allow(1, exposure.TCP, role+"lan", 53, 53), metrics,
 			allow(2, exposure.TCP, "expose: 22,953/tcp to vpn", 22, 22, 53, 53, 953, 953),
 		},
-		DNS: firewall.DNSEgress{Control: true, Resolvers: addrs("10.0.0.53", "2001:db8:1::53", "203.0.113.9")},
+		DNS: firewall.DNSEgress{Control: true, Resolvers: addrs("10.0.0.53", "2001:db8:1::53", "203.0.113.9"), Peers: prefixes("198.51.100.7/32", "2001:db8:ffff::/64")},
 	}
 	resolver := firewall.Plan{
 		Asset: "resolver", Role: policy.RecursiveDNS, Addresses: addrs("10.0.0.54", "10.0.0.55"), Place: place, Zones: z,
@@ -124,7 +124,7 @@ func Want(p firewall.Plan, k Packet) bool {
 	}
 	query := p.DNS.Control && k.Transport != policy.ESP && (k.Port == 53 || k.Port == 853)
 	if p.Place == firewall.OnAsset {
-		return k.In == "" && own(k.Src) && (!query || p.DNS.Self || slices.Contains(p.DNS.Resolvers, k.Dst))
+		return k.In == "" && own(k.Src) && (!query || p.DNS.Self || slices.Contains(p.DNS.Resolvers, k.Dst) || peer(p, k.Dst))
 	}
 	if own(k.Src) {
 		for _, z := range p.Zones {
@@ -132,12 +132,16 @@ func Want(p firewall.Plan, k Packet) bool {
 				return false
 			}
 		}
-		return !query || p.DNS.Self || slices.Contains(p.DNS.Resolvers, k.Dst)
+		return !query || p.DNS.Self || slices.Contains(p.DNS.Resolvers, k.Dst) || peer(p, k.Dst)
 	}
 	if query {
 		return client(p, k) && (slices.Contains(p.DNS.Resolvers, k.Dst) || slices.Contains(p.DNS.Resolvers, k.Src))
 	}
 	return client(p, k) && !inside(p, k.Dst)
+}
+
+func peer(p firewall.Plan, a netip.Addr) bool {
+	return slices.ContainsFunc(p.DNS.Peers, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
 // inside reports whether an address is of a zone that has networks and is not

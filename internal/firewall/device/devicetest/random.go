@@ -68,6 +68,9 @@ func random(r *rand.Rand, place firewall.Place) firewall.Plan {
 	}
 	if p.DNS.Control = r.IntN(4) > 0; p.DNS.Control {
 		p.DNS.Self = r.IntN(3) == 0
+		if !p.DNS.Self && r.IntN(2) == 0 {
+			p.DNS.Peers = some(r, prefixes("198.51.100.0/24", "172.16.0.1/32", "2001:db8:ffff::7/128"))
+		}
 		p.DNS.Resolvers = some(r, addrs("10.0.0.53", "2001:db8:1::53", "203.0.113.9"))
 	}
 	return p

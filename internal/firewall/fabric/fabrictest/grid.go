@@ -66,7 +66,8 @@ func Accepts(p firewall.Plan, k Packet) bool {
 
 // Starts says whether the asset may begin a conversation.
 func Starts(p firewall.Plan, k Packet) bool {
-	return !p.DNS.Control || p.DNS.Self || k.Port != 53 && k.Port != 853 || slices.Contains(p.DNS.Resolvers, k.Peer)
+	return !p.DNS.Control || p.DNS.Self || k.Port != 53 && k.Port != 853 || slices.Contains(p.DNS.Resolvers, k.Peer) ||
+		slices.ContainsFunc(p.DNS.Peers, func(n netip.Prefix) bool { return n.Contains(k.Peer) })
 }
 
 func zoneOf(p firewall.Plan, a netip.Addr) policy.Zone {
@@ -95,6 +96,7 @@ func grid(p firewall.Plan) []Packet {
 	for _, a := range p.Allows {
 		all = append(all, a.Sources...)
 	}
+	all = append(all, p.DNS.Peers...)
 	for _, n := range all {
 		span := firewall.PrefixSpan(n)
 		peers = append(peers, span.First, span.First.Prev(), span.Last, span.Last.Next())

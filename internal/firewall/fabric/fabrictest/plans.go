@@ -88,7 +88,7 @@ func host() firewall.Plan {
 			{Zone: "wan", Transport: exposure.UDP, Ports: ports(443, 443), Why: "the site"},
 			Admin(),
 		},
-		DNS: firewall.DNSEgress{Control: true, Resolvers: addrs("10.0.0.53", "fd00:1::53")},
+		DNS: firewall.DNSEgress{Control: true, Resolvers: addrs("10.0.0.53", "fd00:1::53"), Peers: prefixes("198.51.100.0/24", "2001:db8:1::53/128")},
 	}
 }
 
