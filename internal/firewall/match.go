@@ -92,3 +92,39 @@ func FlagValues(mask, want Number) Numbers {
 	}
 	return NewSet(spans...)
 }
+
+// UnitePorts makes one alternative of those that ask for destination ports of
+// the same protocol and nothing else, so that long lists of ports stay small.
+func UnitePorts(all [][]Match) [][]Match {
+	at := map[Number]int{} // alternatives by protocol
+	ports := map[Number][]Span[Number]{}
+	var out [][]Match
+	for _, m := range all {
+		n, ok := portsOnly(m)
+		if !ok {
+			out = append(out, m)
+			continue
+		}
+		if _, known := at[n]; !known {
+			at[n] = len(out)
+			out = append(out, m)
+		}
+		ports[n] = append(ports[n], m[1].Numbers.Spans()...)
+	}
+	for n, i := range at {
+		out[i] = []Match{out[i][0], {Field: DstPort, Numbers: NewSet(ports[n]...)}}
+	}
+	return out
+}
+
+// portsOnly gives the protocol of matches on it and on destination ports.
+func portsOnly(m []Match) (Number, bool) {
+	if len(m) != 2 || m[0].Field != Protocol || m[1].Field != DstPort || m[0].Not || m[1].Not {
+		return 0, false
+	}
+	spans := m[0].Numbers.Spans()
+	if len(spans) != 1 || spans[0].First != spans[0].Last {
+		return 0, false
+	}
+	return spans[0].First, true
+}

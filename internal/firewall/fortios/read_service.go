@@ -60,7 +60,7 @@ func (c *configuration) service(name string, depth int) service {
 	default:
 		out = doubtful("service " + cloud.OneLine(name, 80) + " is neither in this file nor known")
 	}
-	out = united(out)
+	out = firewall.UnitePorts(out)
 	c.services[name] = out
 	return out
 }
@@ -180,36 +180,10 @@ func (c *configuration) anyOf(names []string, negate bool) []firewall.Match {
 		return nil
 	}
 	if len(names) > 1 {
-		all = united(all)
+		all = firewall.UnitePorts(all)
 	}
 	if len(all) == 1 && !negate {
 		return all[0]
 	}
 	return []firewall.Match{{Field: firewall.Tuple, Tuples: all, Not: negate}}
-}
-
-// united makes one alternative of those that ask for ports of the same protocol
-// and nothing else, so that long lists of ports stay small.
-func united(all service) service {
-	at := map[firewall.Number]int{} // alternatives by protocol
-	ports := map[firewall.Number][]firewall.Span[firewall.Number]{}
-	var out service
-	for _, m := range all {
-		plain := len(m) == 2 && m[0].Field == firewall.Protocol && m[1].Field == firewall.DstPort && !m[0].Not && !m[1].Not && len(m[0].Numbers.Spans()) == 1 &&
-			m[0].Numbers.Spans()[0].First == m[0].Numbers.Spans()[0].Last
-		if !plain {
-			out = append(out, m)
-			continue
-		}
-		n := m[0].Numbers.Spans()[0].First
-		if _, known := at[n]; !known {
-			at[n] = len(out)
-			out = append(out, m)
-		}
-		ports[n] = append(ports[n], m[1].Numbers.Spans()...)
-	}
-	for n, i := range at {
-		out[i] = []firewall.Match{out[i][0], {Field: firewall.DstPort, Numbers: firewall.NewSet(ports[n]...)}}
-	}
-	return out
 }

@@ -96,7 +96,7 @@ func (c *configuration) application(name string, depth int) application {
 	default:
 		out = doubtful("application " + cloud.OneLine(name, 80) + " is neither in this file nor known")
 	}
-	out = united(out)
+	out = firewall.UnitePorts(out)
 	c.apps[name] = out
 	return out
 }
@@ -288,30 +288,4 @@ var portNames = map[string]firewall.Number{ //nolint:gochecknoglobals // read-on
 	"radacct": 1813, "radius": 1812, "rip": 520, "rkinit": 2108, "smtp": 25, "snmp": 161, "snmptrap": 162, "snpp": 444,
 	"socks": 1080, "ssh": 22, "sunrpc": 111, "syslog": 514, "tacacs": 49, "tacacs-ds": 65, "talk": 517, "telnet": 23, "tftp": 69,
 	"timed": 525, "who": 513, "xdmcp": 177,
-}
-
-// united makes one alternative of those that ask for ports of the same protocol
-// and nothing else, so that long lists of ports stay small.
-func united(all application) application {
-	at := map[firewall.Number]int{} // alternatives by protocol
-	ports := map[firewall.Number][]firewall.Span[firewall.Number]{}
-	var out application
-	for _, m := range all {
-		plain := len(m) == 2 && m[0].Field == firewall.Protocol && m[1].Field == firewall.DstPort && !m[0].Not && !m[1].Not && len(m[0].Numbers.Spans()) == 1 &&
-			m[0].Numbers.Spans()[0].First == m[0].Numbers.Spans()[0].Last
-		if !plain {
-			out = append(out, m)
-			continue
-		}
-		n := m[0].Numbers.Spans()[0].First
-		if _, known := at[n]; !known {
-			at[n] = len(out)
-			out = append(out, m)
-		}
-		ports[n] = append(ports[n], m[1].Numbers.Spans()...)
-	}
-	for n, i := range at {
-		out[i] = []firewall.Match{out[i][0], {Field: firewall.DstPort, Numbers: firewall.NewSet(ports[n]...)}}
-	}
-	return out
 }

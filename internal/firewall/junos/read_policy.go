@@ -199,7 +199,7 @@ func (c *configuration) applications(names []string) []firewall.Match {
 		all = append(all, a...)
 	}
 	if len(names) > 1 {
-		all = united(all)
+		all = firewall.UnitePorts(all)
 	}
 	if len(all) == 1 {
 		return all[0]

@@ -6,14 +6,17 @@ import (
 )
 
 // lhs reads what a match looks at: selectors, joined by dots, under masks.
-func (p *textParser) lhs() (expr, error) {
-	first, err := p.term()
+func (p *textParser) lhs() (expr, error) { return p.joined(p.term) }
+
+// joined reads parts that dots join.
+func (p *textParser) joined(part func() (expr, error)) (expr, error) {
+	first, err := part()
 	if err != nil || !p.is(".") {
 		return first, err
 	}
 	parts := []expr{first}
 	for p.accept(".") {
-		next, err := p.term()
+		next, err := part()
 		if err != nil {
 			return next, err
 		}
@@ -136,22 +139,7 @@ func (p *textParser) rhs() (expr, error) {
 	if p.is("{") {
 		return p.anonymousSet()
 	}
-	first, err := p.span()
-	if err != nil || !p.is(".") {
-		return first, err
-	}
-	parts := []expr{first}
-	for p.accept(".") {
-		next, err := p.span()
-		if err != nil {
-			return next, err
-		}
-		if len(parts) == maxDepth {
-			return next, errors.New("expected a shorter concatenation")
-		}
-		parts = append(parts, next)
-	}
-	return expr{kind: exConcat, args: parts}, nil
+	return p.joined(p.span)
 }
 
 // list is values joined by commas, as flags are.
