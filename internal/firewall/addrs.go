@@ -13,15 +13,13 @@ func PrefixSpan(p netip.Prefix) Span[netip.Addr] {
 }
 
 // AllOf is every address of the families.
-func AllOf(f Family) Addrs {
-	var prefixes []netip.Prefix
-	if f&IPv4 != 0 {
-		prefixes = append(prefixes, netip.PrefixFrom(netip.IPv4Unspecified(), 0))
-	}
-	if f&IPv6 != 0 {
-		prefixes = append(prefixes, netip.PrefixFrom(netip.IPv6Unspecified(), 0))
-	}
-	return AddrsOf(prefixes...)
+func AllOf(f Family) Addrs { return everyAddr[f&(IPv4|IPv6)] }
+
+//nolint:gochecknoglobals // read-only table, by family
+var everyAddr = [4]Addrs{
+	IPv4:        AddrsOf(netip.PrefixFrom(netip.IPv4Unspecified(), 0)),
+	IPv6:        AddrsOf(netip.PrefixFrom(netip.IPv6Unspecified(), 0)),
+	IPv4 | IPv6: AddrsOf(netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)),
 }
 
 // Prefixes gives the fewest prefixes that make up the set, in ascending order.

@@ -20,6 +20,7 @@ type path struct {
 	canvas   canvas // kept for the next chain
 	walk     walk   // likewise
 	sorted   ends   // likewise
+	marks    map[*Chain][]mark
 	record   *[]Hop // of a trace; nil otherwise
 	rest     *rest  // of a trace; nil otherwise
 }
@@ -198,7 +199,8 @@ func (p *path) meet(st *stage, s *state, c *Chain, maybe bool) *passed {
 	w := &p.walk
 	*w = walk{stage: st, h: s.h, first: p.first, all: s.live, memo: emptied(w.memo), calm: emptied(w.calm), cost: p.cost, canvas: &p.canvas, rest: p.rest, work: w.work[:0], pictures: p.pictures, plain: p.plain}
 	if p.record != nil {
-		w.marks = map[*Chain][]mark{}
+		w.marks = emptied(p.marks)
+		p.marks = w.marks
 	} else if !maybe {
 		w.all = st.through(&s.h, s.live)
 	}

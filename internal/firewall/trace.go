@@ -50,6 +50,7 @@ type Tracer struct {
 	q      Question
 	stages map[stageKey]*stage
 	rests  map[traceKey]*rest
+	path   path // its memory serves one packet after the other
 }
 
 // traceKey names packets but for their destination ports.
@@ -98,13 +99,19 @@ func (t *Tracer) follow(source netip.Addr, sourcePort, port Number, found *rest)
 		h.sport = q.Packet.SourcePort
 	}
 	all := NewSet(Span[netip.Addr]{source.Unmap(), source.Unmap()})
-	p := &path{Evaluator: t.e, first: AllOf(h.family).Spans()[0].First, cost: &budget{t.e.limit}, stages: t.stages, record: &[]Hop{}, rest: found}
+	p := &t.path
+	p.Evaluator, p.first, p.cost, p.stages = t.e, AllOf(h.family).Spans()[0].First, &budget{t.e.limit}, t.stages
+	p.leaves, p.record, p.rest = p.leaves[:0], &[]Hop{}, found
 	s := state{h: h, live: all}
 	p.hooks(s, t.e.route(&s))
 	out := Trace{Hops: *p.record}
-	for _, r := range overlay(p.leaves, all) {
-		out.May, out.Must = out.May || !r.May.Empty(), out.Must || !r.Must.Empty()
+	dropped := false
+	for i := range p.leaves {
+		l := &p.leaves[i]
+		out.May = out.May || !l.accepted.Empty()
+		dropped = dropped || !l.came.Empty() && l.kept.Empty()
 	}
+	out.Must = out.May && !dropped
 	return out
 }
 

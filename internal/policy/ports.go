@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,7 +91,12 @@ type AdminPort struct {
 // with a tunnel, or by an exception. Ports 80 and 443 are not among them, see
 // Role.Administration. The numbers are those of the IANA service registry
 // (RFC 6335) and, where it has none, of the products' own documentation.
-func AdminPorts() []AdminPort {
+func AdminPorts() []AdminPort { return slices.Clone(adminPorts) }
+
+//nolint:gochecknoglobals // read-only table
+var adminPorts = listAdminPorts()
+
+func listAdminPorts() []AdminPort {
 	tcp := func(first, last uint16, what string) AdminPort {
 		return AdminPort{Ports{exposure.TCP, first, last}, what}
 	}
@@ -135,7 +141,7 @@ func AdminPorts() []AdminPort {
 // the role. On a DNS server 80 and 443 are its web console, unless the role
 // itself answers DNS over HTTPS there; on a Host they are ordinary.
 func (r Role) Administration(ports Ports) (AdminPort, bool) {
-	for _, a := range AdminPorts() {
+	for _, a := range adminPorts {
 		if a.overlaps(ports) {
 			return a, true
 		}

@@ -111,8 +111,8 @@ func (in *inspector) explain(a *Answer, s subject, z *side, x row, pick firewall
 	if !s.addr.IsUnspecified() { // else no packet could be sent to it
 		a.Witness = &Witness{Interface: link, Source: source, SourcePort: uint16(sport), Target: s.addr, Port: a.Port, Transport: a.Transport}
 	}
-	for _, h := range best.Hops {
-		a.Why = append(a.Why, line(h))
+	if lines := z.lines(best.Hops); len(lines) > 0 {
+		a.Why = lines
 	}
 	if a.Verdict == Undecided && x.gaveUp {
 		a.Why = append(a.Why, Line{File: in.rules.Files[0], Rule: "(the ruleset as a whole)", Undecided: gaveUp})
@@ -158,6 +158,25 @@ func typical(s firewall.Addrs) netip.Addr {
 		return next
 	}
 	return r.First
+}
+
+// lines tells hops; the same hops once.
+func (z *side) lines(hops []firewall.Hop) []Line {
+	if len(hops) == 0 {
+		return nil
+	}
+	out, ok := z.told[&hops[0]]
+	if !ok {
+		out = make([]Line, len(hops))
+		for i, h := range hops {
+			out[i] = line(h)
+		}
+		if z.told == nil {
+			z.told = map[*firewall.Hop][]Line{}
+		}
+		z.told[&hops[0]] = out
+	}
+	return slices.Clip(out)
 }
 
 func line(h firewall.Hop) Line {

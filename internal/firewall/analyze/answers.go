@@ -145,6 +145,7 @@ type side struct {
 	tracers   []*firewall.Tracer  // of the same
 	rows      []row
 	sources   firewall.Addrs // of the zone, in the address's family
+	told      map[*firewall.Hop][]Line
 }
 
 // subject answers for one address and transport in every zone asked about, and
