@@ -54,6 +54,7 @@ sudo reconshield firewall apply rules.nft --policy policy.yaml --format json`,
 	flags := cmd.Flags()
 	flags.StringVar(&o.Policy, "policy", "", "check the rules against the exposure policy in `FILE`")
 	flags.StringVar(&o.Host, "host", "", "the `ASSET` of the policy that this machine is (default its only one, or its gateway)")
+	flags.StringSliceVar(&o.Assets, "asset", nil, "only audit and rehearse packets to these `ASSETS` (default the host and, of a gateway, all behind it)")
 	flags.DurationVar(&o.ConfirmWithin, "confirm-within", time.Minute, "take everything back after this `TIME`")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "show every step and do none")
 	flags.BoolVar(&o.NoRehearsal, "no-rehearse", false, "neither audit nor rehearse the rules, only load them into a kernel of their own first")

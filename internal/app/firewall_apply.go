@@ -25,6 +25,7 @@ type ApplyOptions struct {
 	Files         []string // of nft, iptables-save or ip6tables-save
 	Policy        string   // its file; may be empty with NoRehearsal
 	Host          string   // the asset that this machine is; empty: found out
+	Assets        []string // only these are audited and rehearsed; empty: all that Host has to do with
 	ConfirmWithin time.Duration
 	DryRun        bool
 	NoRehearsal   bool   // neither audit nor rehearsal

@@ -23,6 +23,9 @@ func (a *applying) describe() {
 			rest += " --host " + a.opts.Host
 		}
 		a.say(false, "audit it, with the rules that stay, against the policy", "reconshield firewall audit "+rest)
+		if len(a.opts.Assets) > 0 {
+			rest += " --asset " + strings.Join(a.opts.Assets, ",")
+		}
 		a.say(false, "rehearse it on top of them from every zone", "reconshield firewall rehearse "+rest)
 	}
 	a.say(false, fmt.Sprintf("start a guard in a session of its own (state in %s), which takes everything back after %s", a.opts.StateDir, within(a.opts.ConfirmWithin)), "")

@@ -162,6 +162,8 @@ type Rule struct {
 	Action  Action
 	Pos     Position
 	Text    string // as it stands in the file, at most 300 bytes
+	// Implied says that no line of the file is the rule: the device adds it.
+	Implied bool
 }
 
 // ActionKind says what a rule does.

@@ -12,7 +12,7 @@ import (
 	"reconshield/internal/firewall"
 )
 
-// dead finds rules that no packet comes to: earlier rules of their chain take
+// dead finds rules in the files that no packet comes to: earlier rules of their chain take
 // all that they match. One rule that covers them is always found; several that
 // cover them together are looked for among the nearest, see crowdLimit.
 func (in *inspector) dead(ctx context.Context) []Finding {
@@ -22,6 +22,9 @@ func (in *inspector) dead(ctx context.Context) []Finding {
 		for i := range c.Rules {
 			if ctx.Err() != nil {
 				return nil
+			}
+			if c.Rules[i].Implied {
+				continue // nobody wrote it, so nobody can take it out
 			}
 			if cover := d.cover(i); cover != nil {
 				out = append(out, deadFinding(c, &c.Rules[i], cover))

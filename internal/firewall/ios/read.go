@@ -251,7 +251,7 @@ func (c *configuration) chain(l *list) *firewall.Chain {
 	}
 	implied := func(kind firewall.ActionKind, text string, m ...firewall.Match) {
 		chain.Rules = append(chain.Rules, firewall.Rule{
-			Matches: m, Action: firewall.Action{Kind: kind}, Pos: l.pos, Text: text + " at the end of list " + chain.Name,
+			Matches: m, Action: firewall.Action{Kind: kind}, Pos: l.pos, Text: text + " at the end of list " + chain.Name, Implied: true,
 		})
 	}
 	if len(chain.Rules) == 0 {

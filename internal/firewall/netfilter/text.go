@@ -87,18 +87,17 @@ func Rehearse(p firewall.Plan, files string) firewall.Step {
 	return s
 }
 
-// Apply loads files of rules under the guard of apply. On a gateway that would
-// rehearse what they do not rule, the gateway's own ports, so it is left out.
+// Apply loads files of rules under the guard of apply. On a gateway only the
+// asset is asked about: other ports are no part of the plan.
 func Apply(p firewall.Plan, files string) firewall.Step {
-	s := firewall.Step{
-		Text:    "Load it, and have it taken back by itself unless you confirm from a new session.",
-		Command: "reconshield firewall apply " + files + " --policy " + device.Quote(device.PolicyFile(p)) + " --host " + device.Quote(p.Asset) + " --confirm-within 60s",
-	}
+	who := " --host "
 	if p.Place == firewall.OnGateway {
-		s.Text = "Load it, rehearsed as above, and have it taken back by itself unless you confirm from a new session."
-		s.Command = "reconshield firewall apply " + files + " --no-rehearse --confirm-within 60s"
+		who = " --asset "
 	}
-	return s
+	return firewall.Step{
+		Text:    "Load it, and have it taken back by itself unless you confirm from a new session.",
+		Command: "reconshield firewall apply " + files + " --policy " + device.Quote(device.PolicyFile(p)) + who + device.Quote(p.Asset) + " --confirm-within 60s",
+	}
 }
 
 // LimitNote tells the danger of limits a source.

@@ -45,6 +45,13 @@ func allows(p *policy.Policy, a *policy.Asset, at time.Time, strange bool) ([]fi
 			}
 		}
 	}
+	for _, q := range all {
+		for _, other := range all {
+			if len(q.names) == 0 && q != other && q.grant.Ports.Transport == other.grant.Ports.Transport && q.covers(other) {
+				other.ports = other.ports.Subtract(q.ports) // whatever interface they come in on
+			}
+		}
+	}
 	var out []firewall.Allow
 	for _, q := range all {
 		if allow, some := q.allow(); some {

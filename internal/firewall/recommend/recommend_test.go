@@ -49,10 +49,7 @@ func TestNew(t *testing.T) {
 		{"behind", []string{
 			"wan [] any udp [53] role authoritative-dns",
 			"wan [] any tcp [53] role authoritative-dns",
-			"lan [] 10.0.0.0/16 fd00:10::/48 udp [53] role authoritative-dns",
-			"lan [] 10.0.0.0/16 fd00:10::/48 tcp [53] role authoritative-dns",
-			"vpn [] 10.8.0.0/24 fd00:8::/64 udp [53] role authoritative-dns",
-			"vpn [] 10.8.0.0/24 fd00:8::/64 tcp [22 53] role authoritative-dns; expose (line 12)",
+			"vpn [] 10.8.0.0/24 fd00:8::/64 tcp [22] role authoritative-dns; expose (line 12)",
 		}},
 		{"resolver", []string{
 			"wan [eth0] any udp [500 4500] tunnel ipsec of zone vpn (line 5)",
@@ -104,7 +101,8 @@ func TestNewMerges(t *testing.T) {
 		{"what a wider source covers", "[{ports: [1000/tcp], to: [lan], from: [10.0.5.0/24]}, {ports: [1000/tcp], to: [lan]}]", "lan [] 10.0.0.0/16 tcp [1000] expose (line 5)"},
 		{"what is covered in part", "[{ports: [1000-1002/tcp], to: [lan], from: [10.0.5.0/24]}, {ports: [1001/tcp], to: [lan]}]", "lan [] 10.0.5.0/24 tcp [1000 1002] expose (line 5)\nlan [] 10.0.0.0/16 tcp [1001] expose (line 5)"},
 		{"each transport by itself", "[{ports: [1000/tcp, 1000/udp], to: [lan]}]", "lan [] 10.0.0.0/16 udp [1000] expose (line 5)\nlan [] 10.0.0.0/16 tcp [1000] expose (line 5)"},
-		{"zones in the file's order", "[{ports: [1000/tcp], to: [lan, wan]}]", "wan [] any tcp [1000] expose (line 5)\nlan [] 10.0.0.0/16 tcp [1000] expose (line 5)"},
+		{"zones in the file's order", "[{ports: [1000/tcp], to: [lan]}, {ports: [2000/tcp], to: [wan]}]", "wan [] any tcp [2000] expose (line 5)\nlan [] 10.0.0.0/16 tcp [1000] expose (line 5)"},
+		{"anybody from any interface covers all", "[{ports: [1000/tcp], to: [lan, wan]}]", "wan [] any tcp [1000] expose (line 5)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := zones + "assets:\n  - name: a\n    addresses: [192.0.2.1]\n    expose: " + c.expose + "\n    owner: a@example.net\n"
