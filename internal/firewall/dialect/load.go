@@ -61,10 +61,16 @@ func formats() []format {
 }
 
 // UnknownError says that a file is in no format that can be read.
-type UnknownError struct{ File string }
+type UnknownError struct {
+	File string
+	Hint string // what to give instead, where the file tells what it is; may be empty
+}
 
 // Error is one line.
 func (e *UnknownError) Error() string {
+	if e.Hint != "" {
+		return fmt.Sprintf("%s:1: %s", e.File, e.Hint)
+	}
 	names := make([]string, 0, len(formats()))
 	for _, f := range formats() {
 		names = append(names, string(f))
@@ -111,7 +117,24 @@ func tell(s Source) (format, error) {
 	case junos.Sniff(head):
 		return junosConfig, nil
 	}
-	return "", &UnknownError{s.Name}
+	return "", &UnknownError{File: s.Name, Hint: instead(trimmed)}
+}
+
+// instead tells what to give for what is often given by mistake.
+func instead(text []byte) string {
+	for _, t := range []struct{ start, hint string }{
+		{"-P ", "this is iptables -S, which shows one table and no counters; give the output of iptables-save"},
+		{"-A ", "this is a part of iptables -S or of a script; give the output of iptables-save"},
+		{"Chain ", "this is iptables -L, which leaves interfaces out; give the output of iptables-save"},
+		{"Status: ", "this is ufw status; give the output of iptables-save and ip6tables-save"},
+		{"public (", "this is firewall-cmd --list-all; give the output of nft -j list ruleset"},
+		{"Name: ", "these are the members of one set; give the output of ipset save, with iptables-save"},
+	} {
+		if bytes.HasPrefix(text, []byte(t.start)) {
+			return t.hint
+		}
+	}
+	return ""
 }
 
 // Load reads the files of one host or network. The error is for a file that is

@@ -111,6 +111,9 @@ func TestFacts(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"nothing", "", "a:1: no ruleset; expected the output of iptables-save"},
+		{"iptables -S", "-P INPUT ACCEPT\n-A INPUT -j DROP\n", "a:1: this is iptables -S, which shows one table and no counters; give the output of iptables-save"},
+		{"iptables -L", "Chain INPUT (policy ACCEPT)\ntarget prot opt source destination\n", "a:1: this is iptables -L"},
+		{"ufw status", "Status: active\n\nTo Action From\n", "a:1: this is ufw status"},
 		{"prose", "Dear administrator,\n", "a:1: no ruleset"},
 		{"other JSON", `{"hello": 1}`, "a:1: no ruleset"},
 		{"facts alone", links, "give the ruleset as well"},
