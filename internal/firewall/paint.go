@@ -98,8 +98,10 @@ func (w *walk) paint(chain *Chain, v *view, depth int) *summary {
 	strokes := w.work[before:]
 	defer func() { w.work = w.work[:before] }()
 	key, large := w.picture(strokes)
-	if s := w.pictures[key]; large && s != nil {
-		return s
+	if large {
+		if s := w.pictures[key]; s != nil {
+			return s
+		}
 	}
 	bounds := w.cutAddrs(w.canvas.bounds[:0], strokes)
 	c := w.canvas

@@ -211,11 +211,15 @@ func (p *path) meet(st *stage, s *state, c *Chain, maybe bool) *passed {
 	sum := w.summary(c, 0)
 	p.keep(w, c, sum.of(w.all.Spans()[0].First))
 	key := endKey{sum, idOf(w.all), idOf(s.live), c, maybe}
-	out := p.ended[key]
+	large := len(sum.bounds) > few
+	var out *passed
+	if large {
+		out = p.ended[key]
+	}
 	if out == nil {
 		out = p.ends(sum, w.all, c.Base.Default, maybe).sets(s.live)
 		out.to = w.nats
-		if p.ended != nil && len(sum.bounds) > few {
+		if p.ended != nil && large {
 			p.ended[key] = out
 		}
 	}

@@ -220,13 +220,14 @@ func covers(g *policy.Grant, span firewall.Span[firewall.Number]) bool {
 func join(in []Answer) []Answer {
 	open := map[string]int{}
 	out := in[:0]
-	for _, a := range in {
-		if i, ok := open[a.Zone]; ok && alike(&out[i], &a) {
+	for next := range in {
+		a := &in[next]
+		if i, ok := open[a.Zone]; ok && alike(&out[i], a) {
 			out[i].LastPort = max(a.Port, a.LastPort)
 			continue
 		}
 		open[a.Zone] = len(out)
-		out = append(out, a)
+		out = append(out, *a)
 	}
 	return slices.Clone(out) // many are joined
 }
