@@ -43,6 +43,7 @@ func TestMatchSet(t *testing.T) {
 		{"hash:ip,port,ip", "create x hash:ip,port,ip\nadd x 192.0.2.1,tcp:22,10.0.0.1\n", "dst,dst,src", "any{dst=192.0.2.1/32 proto=6 dport=22 src=10.0.0.1/32}"},
 		{"hash:ip,port,net", "create x hash:ip,port,net\nadd x 192.0.2.1,udp:53,10.0.0.0/8\n", "dst,dst,src", "any{dst=192.0.2.1/32 proto=17 dport=53 src=10.0.0.0/8}"},
 		{"hash:net,net", "create x hash:net,net\nadd x 10.0.0.0/8,192.0.2.0/24\nadd x 11.0.0.0/8,192.0.2.0/24\n", "src,dst", "any{src=10.0.0.0/7 dst=192.0.2.0/24}"},
+		{"a port taken out of a range", "create x hash:net,port\nadd x 10.0.0.0/30,tcp:20-30\nadd x 10.0.0.1,tcp:22 nomatch\nadd x 10.0.0.0/30,udp:22\n", "src,dst", "any{src=10.0.0.0/30 proto=6 dport=20-21 | src=10.0.0.0/32,10.0.0.2/31 proto=6 dport=22 | src=10.0.0.0/30 proto=6 dport=23-30 | src=10.0.0.0/30 proto=17 dport=22}"},
 		{"hash:net,net nomatch", "create x hash:net,net\nadd x 10.0.0.0/31,192.0.2.0/24\nadd x 10.0.0.1,192.0.2.0/24 nomatch\n", "src,dst", "any{src=10.0.0.0/32 dst=192.0.2.0/24 ?(set x has nomatch members)}"},
 		{"hash:net,iface", "create x hash:net,iface\nadd x 10.0.0.0/8,eth0\nadd x 10.0.0.0/8,wg wildcard\n", "src,src", "any{src=10.0.0.0/8 in=eth0 | src=10.0.0.0/8 in=wg*}"},
 		{"hash:net,iface out", "create x hash:net,iface\nadd x 10.0.0.0/8,eth0\n", "dst,dst", "any{dst=10.0.0.0/8 out=eth0}"},

@@ -1,6 +1,7 @@
 package iptables
 
 import (
+	"slices"
 	"strings"
 
 	"reconshield/internal/firewall"
@@ -108,7 +109,8 @@ func (s *ipSet) tuples(dirs []string, words interner) [][]firewall.Match {
 	index := map[memberRest]int{}
 	var groups []group
 	nomatch, wildcard := false, false
-	for _, m := range s.members {
+	members, exact := s.divided()
+	for _, m := range members {
 		i, ok := index[*m.rest()]
 		if !ok {
 			i = len(groups)
@@ -120,7 +122,7 @@ func (s *ipSet) tuples(dirs []string, words interner) [][]firewall.Match {
 	}
 	// With exceptions in the second address too, or in overlapping interface
 	// patterns, the most specific pair decides; that is not followed.
-	hard := nomatch && (wildcard || s.nets() > 1 || s.dims[len(s.dims)-1] == "net")
+	hard := !exact || nomatch && (wildcard || s.nets() > 1 || s.dims[len(s.dims)-1] == "net")
 	var out [][]firewall.Match
 	for _, g := range groups {
 		base := s.conjunction(dirs, g.key, words)
@@ -132,6 +134,51 @@ func (s *ipSet) tuples(dirs []string, words interner) [][]firewall.Match {
 		}
 	}
 	return out
+}
+
+// divided gives the members with their ranges of ports cut where those of
+// nomatch members begin and end: the kernel keeps each port by itself. exact is
+// false where that would be too many.
+func (s *ipSet) divided() (members []setMember, exact bool) {
+	cuts := map[firewall.Number][]firewall.Number{} // by protocol
+	for _, m := range s.members {
+		if r := m.rest(); m.nomatch && r.ports.Last > 0 {
+			cuts[r.proto] = append(cuts[r.proto], r.ports.First, r.ports.Last+1)
+		}
+	}
+	if len(cuts) == 0 {
+		return s.members, true
+	}
+	for p, c := range cuts {
+		slices.Sort(c)
+		cuts[p] = slices.Compact(c)
+	}
+	var out []setMember
+	for _, m := range s.members {
+		r := m.rest()
+		c := cuts[r.proto]
+		i, _ := slices.BinarySearch(c, r.ports.First+1)
+		for first := r.ports.First; ; i++ {
+			piece := *r
+			piece.ports.First = first
+			if i < len(c) && c[i] <= r.ports.Last {
+				piece.ports.Last = c[i] - 1
+			}
+			if len(out) == maxTuples {
+				return s.members, false
+			}
+			part := m
+			if m.more != nil {
+				part.more = &piece
+			}
+			out = append(out, part)
+			if piece.ports.Last == r.ports.Last {
+				break
+			}
+			first = c[i]
+		}
+	}
+	return out, true
 }
 
 // rest is never nil.
