@@ -146,6 +146,10 @@ func (d *document) resource(module string, v cloud.Value) {
 	r := &resource{kind: kind, module: module}
 	r.address, _ = v.Field("address").Text()
 	r.name, _ = v.Field("name").Text()
+	if v.Field("values").Kind() != cloud.Object {
+		d.add(v, "a resource without values; expected an object of them")
+		return
+	}
 	r.values = v.Field("values").Record()
 	change := d.changes[r.address]
 	r.unknown = change.Field("after_unknown")
