@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -142,18 +140,6 @@ func runFirewallAudit(cmd *cobra.Command, f firewallAuditFlags) error {
 		return &exitError{code: code}
 	}
 	return nil
-}
-
-// spareMemory collects garbage twice as often until its result is called, which
-// costs an audit a twentieth of its time and saves a quarter of its memory. Who
-// sets GOGC decides that alone.
-func spareMemory() (restore func()) {
-	if os.Getenv("GOGC") != "" {
-		return func() {}
-	}
-	const percent = 50
-	before := debug.SetGCPercent(percent)
-	return func() { debug.SetGCPercent(before) }
 }
 
 // auditExit sums an audit up. What was not understood in full was not audited;
