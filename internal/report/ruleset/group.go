@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"reconshield/internal/exposure"
@@ -21,12 +22,10 @@ type group struct {
 // groups are the findings, the worst first, each kind once for the rules that
 // cause it.
 func groups(doc *Document) []group {
-	witnesses := map[place]*analyze.Witness{}
-	for i := range doc.Answers {
-		witnesses[placeOf(&doc.Answers[i])] = doc.Answers[i].Witness
-	}
 	var out []group
 	index := map[string]int{}
+	unseen := map[place][]int{} // groups that want the witness of the answer there
+	var key []byte
 	for i := range doc.Findings {
 		f := &doc.Findings[i]
 		p := placeOfFinding(f)
@@ -34,28 +33,41 @@ func groups(doc *Document) []group {
 			out = append(out, group{Finding: f})
 			continue
 		}
-		key := groupKey(f)
-		at, known := index[key]
+		key = appendKey(key[:0], f)
+		at, known := index[string(key)]
 		if !known {
 			at = len(out)
-			index[key] = at
-			out = append(out, group{Finding: f, Witness: witnesses[p]})
+			index[string(key)] = at
+			out = append(out, group{Finding: f})
+			unseen[p] = append(unseen[p], at)
 		}
 		out[at].places = append(out[at].places, p)
+	}
+	for i := range doc.Answers {
+		for _, at := range unseen[placeOf(&doc.Answers[i])] {
+			out[at].Witness = doc.Answers[i].Witness
+		}
 	}
 	return out
 }
 
-func groupKey(f *analyze.Finding) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\x00%s\x00%s", f.ID, f.Severity, f.Asset)
+// appendKey appends what findings of a group have in common.
+func appendKey(b []byte, f *analyze.Finding) []byte {
+	text := func(s string) { b = append(append(b, s...), 0) }
+	text(string(f.ID))
+	text(string(f.Severity))
+	text(f.Asset)
 	if len(f.Rules) == 0 {
-		fmt.Fprintf(&b, "\x00%s", f.Address)
+		return f.Address.AppendTo(b)
 	}
 	for _, r := range f.Rules {
-		fmt.Fprintf(&b, "\x00%s:%d\x00%s\x00%s", r.File, r.Line, r.Rule, r.Undecided)
+		text(r.File)
+		b = strconv.AppendInt(b, int64(r.Line), 10)
+		b = append(b, 0)
+		text(r.Rule)
+		text(r.Undecided)
 	}
-	return b.String()
+	return b
 }
 
 // kind is what findings of an ID have in common.

@@ -29,7 +29,7 @@ type document struct {
 	Tool     string
 	Blocks   []block
 	Groups   []group
-	Detailed []detailed
+	Detailed []judged
 	Changed  []changeGroup
 	Left     struct{ Answers, Findings, Changes, Rows int } // what is not on the page
 	Silent   []string
@@ -39,12 +39,6 @@ type document struct {
 	Complete bool
 	Exit     string
 	Style    template.CSS
-}
-
-// detailed is an answer with its state.
-type detailed struct {
-	*analyze.Answer
-	State state
 }
 
 type stateCount struct {
@@ -67,12 +61,13 @@ func writeHTML(w io.Writer, doc *Document, opts Options) error {
 	if err != nil {
 		return err
 	}
+	answers := judgeAll(doc)
 	page := document{
-		Document: doc, Tool: opts.Tool, Blocks: matrices(doc), Groups: groups(doc), Changed: changes(doc.Changes), Silent: doc.silent(),
+		Document: doc, Tool: opts.Tool, Blocks: matrices(answers), Groups: groups(doc), Changed: changes(doc.Changes), Silent: doc.silent(),
 		Counts: counts(doc.Findings, report.Severities()), Complete: !opts.Answers && len(doc.Unparsed) == 0,
 		Style: common + template.CSS(own), //nolint:gosec // our own embedded file
 	}
-	page.count()
+	page.count(answers)
 	page.bound()
 	if opts.FailOn != "" {
 		page.Exit = fmt.Sprintf("Exit code %d: %s.", opts.ExitCode, exitMeaning(opts))
@@ -80,20 +75,15 @@ func writeHTML(w io.Writer, doc *Document, opts Options) error {
 	return tmpl.Execute(w, page)
 }
 
-// count judges the answers.
-func (d *document) count() {
-	found := departures(d.Document)
+// count counts the answers, and takes as many as the page has room for.
+func (d *document) count(answers []judged) {
 	n, assets := map[state]int{}, map[string]bool{}
-	for i := range d.Answers {
-		a := &d.Answers[i]
-		x := judge(a, found[placeOf(a)])
-		n[x]++
+	for _, a := range answers {
+		n[a.State]++
 		assets[a.Asset] = true
-		if len(d.Detailed) < mostOnPage {
-			d.Detailed = append(d.Detailed, detailed{a, x})
-		}
 	}
-	d.Left.Answers, d.Sum = len(d.Answers)-len(d.Detailed), len(assets)+len(d.Silent)
+	d.Detailed = answers[:min(len(answers), mostOnPage)]
+	d.Left.Answers, d.Sum = len(answers)-len(d.Detailed), len(assets)+len(d.Silent)
 	all := states()
 	slices.Reverse(all)
 	for _, x := range all {

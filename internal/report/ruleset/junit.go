@@ -59,10 +59,10 @@ func writeJUnit(w io.Writer, doc *Document, opts Options) error {
 		}
 		own.add(ruleCase(f, opts))
 	}
-	for _, group := range chunks(doc.Answers) {
+	for _, group := range chunks(judgeAll(doc)) {
 		suite := junitSuite{Name: report.Sanitize(group[0].Asset) + " " + addressText(group[0].Address)}
-		for i := range group {
-			suite.add(answerCase(&group[i], byPlace[placeOf(&group[i])], opts))
+		for _, a := range group {
+			suite.add(answerCase(a, byPlace[placeOf(a.Answer)], opts))
 		}
 		all.Suites = append(all.Suites, suite)
 	}
@@ -115,19 +115,15 @@ func ruleCase(f *analyze.Finding, opts Options) junitCase {
 	return c
 }
 
-func answerCase(a *analyze.Answer, findings []*analyze.Finding, opts Options) junitCase {
+func answerCase(a judged, findings []*analyze.Finding, opts Options) junitCase {
 	c := junitCase{
-		Name:  report.Sanitize(fmt.Sprintf("%s from %s: %s", placeOf(a).ports(), a.Zone, wanted(a))),
+		Name:  report.Sanitize(fmt.Sprintf("%s from %s: %s", placeOf(a.Answer).ports(), a.Zone, wanted(a.Answer))),
 		Class: report.Sanitize(a.Asset + "." + a.Zone),
 	}
 	c.at(a.Why)
 	c.judge(findings, opts)
-	ids := make([]analyze.FindingID, len(findings))
-	for i, f := range findings {
-		ids[i] = f.ID
-	}
-	if c.Failure == nil && judge(a, ids) == undecided {
-		c.Skipped = &junitMessage{Message: "undecided: " + report.Sanitize(doubt(a))}
+	if c.Failure == nil && a.State == undecided {
+		c.Skipped = &junitMessage{Message: "undecided: " + report.Sanitize(doubt(a.Answer))}
 	}
 	return c
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"reconshield/internal/exposure"
-	"reconshield/internal/firewall/analyze"
 	"reconshield/internal/policy"
 )
 
@@ -124,11 +123,10 @@ func worst(assets []sum) []sum {
 }
 
 // matrices are the blocks of all assets, in the order of the answers.
-func matrices(doc *Document) []block {
-	found := departures(doc)
+func matrices(answers []judged) []block {
 	var out []block
-	for _, group := range chunks(doc.Answers) {
-		b := blockOf(group, found)
+	for _, group := range chunks(answers) {
+		b := blockOf(group)
 		i := slices.IndexFunc(out, func(o block) bool { return o.Asset == b.Asset && alike(o, b) })
 		if i < 0 {
 			out = append(out, b)
@@ -146,8 +144,8 @@ func alike(a, b block) bool {
 }
 
 // chunks divides the answers by address.
-func chunks(answers []analyze.Answer) [][]analyze.Answer {
-	var out [][]analyze.Answer
+func chunks(answers []judged) [][]judged {
+	var out [][]judged
 	for len(answers) > 0 {
 		n := 1
 		for n < len(answers) && answers[n].Asset == answers[0].Asset && answers[n].Address == answers[0].Address {
@@ -159,15 +157,15 @@ func chunks(answers []analyze.Answer) [][]analyze.Answer {
 	return out
 }
 
-func blockOf(answers []analyze.Answer, found map[place][]analyze.FindingID) block {
+func blockOf(answers []judged) block {
 	b := block{Asset: answers[0].Asset, Addresses: []netip.Addr{answers[0].Address}}
-	for i := range answers {
-		if !slices.Contains(b.Zones, answers[i].Zone) {
-			b.Zones = append(b.Zones, answers[i].Zone)
+	for _, a := range answers {
+		if !slices.Contains(b.Zones, a.Zone) {
+			b.Zones = append(b.Zones, a.Zone)
 		}
 	}
 	for _, t := range []exposure.Transport{exposure.TCP, exposure.UDP} {
-		b.Rows = append(b.Rows, rowsOf(answers, t, b.Zones, found)...)
+		b.Rows = append(b.Rows, rowsOf(answers, t, b.Zones)...)
 	}
 	b.Others = b.others()
 	return b
@@ -175,11 +173,10 @@ func blockOf(answers []analyze.Answer, found map[place][]analyze.FindingID) bloc
 
 // rowsOf cuts the ranges of the zones so that every row is in one range of
 // each, and unites neighbours that all zones answer alike.
-func rowsOf(answers []analyze.Answer, t exposure.Transport, zones []string, found map[place][]analyze.FindingID) []row {
+func rowsOf(answers []judged, t exposure.Transport, zones []string) []row {
 	var cuts []int
-	lists := make([][]*analyze.Answer, len(zones))
-	for i := range answers {
-		a := &answers[i]
+	lists := make([][]judged, len(zones))
+	for _, a := range answers {
 		if a.Transport != t {
 			continue
 		}
@@ -195,13 +192,13 @@ func rowsOf(answers []analyze.Answer, t exposure.Transport, zones []string, foun
 		r := row{Transport: t, First: uint16(cuts[i]), Max: uint16(cuts[i+1] - 1), Cells: make([]cell, len(zones))} //nolint:gosec // ends of ports
 		asked, allowed := false, false
 		for z := range zones {
-			a := at(&lists[z], r.First)
-			if a == nil {
+			a, answered := at(&lists[z], r.First)
+			if !answered {
 				r.Cells[z] = cell{State: closed}
 				continue
 			}
 			asked = true
-			r.Cells[z] = cellOf(a, found)
+			r.Cells[z] = cellOf(a)
 			allowed = allowed || a.Policy == policy.Allow
 		}
 		if !asked {
@@ -216,19 +213,20 @@ func rowsOf(answers []analyze.Answer, t exposure.Transport, zones []string, foun
 	return out
 }
 
-// at gives the answer for a port, and drops those before it from the list.
-func at(list *[]*analyze.Answer, port uint16) *analyze.Answer {
+// at gives the answer for a port if there is one, and drops those before it from
+// the list.
+func at(list *[]judged, port uint16) (a judged, answered bool) {
 	for len(*list) > 0 && max((*list)[0].Port, (*list)[0].LastPort) < port {
 		*list = (*list)[1:]
 	}
 	if len(*list) == 0 || (*list)[0].Port > port {
-		return nil
+		return judged{}, false
 	}
-	return (*list)[0]
+	return (*list)[0], true
 }
 
-func cellOf(a *analyze.Answer, found map[place][]analyze.FindingID) cell {
-	c := cell{State: judge(a, found[placeOf(a)])}
+func cellOf(a judged) cell {
+	c := cell{State: a.State}
 	switch c.State {
 	case expected, exposed:
 		c.Who = who(a.Sources)

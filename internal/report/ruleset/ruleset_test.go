@@ -44,7 +44,11 @@ func TestJudge(t *testing.T) {
 		{analyze.Undecided, policy.Deny, []analyze.FindingID{analyze.MaybeExposed}, undecided},
 	}
 	for _, tt := range tests {
-		if got := judge(&analyze.Answer{Verdict: tt.verdict, Policy: tt.policy}, tt.found); got != tt.want {
+		var found departure
+		for _, id := range tt.found {
+			found = found.with(id)
+		}
+		if got := judge(&analyze.Answer{Verdict: tt.verdict, Policy: tt.policy}, found); got != tt.want {
 			t.Errorf("%s, policy %s, %v: %s, want %s", tt.verdict, tt.policy, tt.found, got, tt.want)
 		}
 	}
@@ -96,7 +100,7 @@ func TestMatrixCutsRanges(t *testing.T) {
 		{"gap", []analyze.Answer{span("wan", 1, 9, analyze.Undecided), span("wan", 20, 29, analyze.Undecided)}, "tcp/1-9 undecided; tcp/20-29 undecided"},
 	}
 	for _, tt := range tests {
-		blocks := matrices(&Document{Audit: &analyze.Audit{Answers: tt.answers}})
+		blocks := matrices(judgeAll(&Document{Audit: &analyze.Audit{Answers: tt.answers}}))
 		var rows []string
 		for _, r := range blocks[0].Rows {
 			text := r.ports()
@@ -467,7 +471,7 @@ func TestWithoutPolicy(t *testing.T) {
 // from one source port only.
 func TestSourcePortStays(t *testing.T) {
 	a := &analyze.Answer{Verdict: analyze.Reachable, Sources: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, SourcePorts: []string{"53"}, Policy: policy.Allow}
-	c := cellOf(a, nil)
+	c := cellOf(judged{a, judge(a, departure{})})
 	if got, want := []string{c.about(true), c.about(false)}, []string{"anyone from port 53", "from port 53"}; !slices.Equal(got, want) {
 		t.Errorf("%q, expected %q", got, want)
 	}

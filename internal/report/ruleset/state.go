@@ -138,25 +138,47 @@ func portText(t exposure.Transport, port, last uint16) string {
 	return fmt.Sprintf("%s/%d", t, port)
 }
 
-// departures are the findings of each answer.
-func departures(doc *Document) map[place][]analyze.FindingID {
-	out := map[place][]analyze.FindingID{}
+// departure is what the findings say of an answer.
+type departure struct{ exposed, perhaps, starved bool }
+
+func (d departure) with(id analyze.FindingID) departure {
+	d.exposed = d.exposed || id == analyze.Exposed
+	d.perhaps = d.perhaps || id == analyze.MaybeExposed
+	d.starved = d.starved || id == analyze.Starved
+	return d
+}
+
+// judged is an answer with its state.
+type judged struct {
+	*analyze.Answer
+	State state
+}
+
+// judgeAll gives every answer its state, in the order of the answers.
+func judgeAll(doc *Document) []judged {
+	found := make(map[place]departure, len(doc.Findings))
 	for i := range doc.Findings {
 		if f := &doc.Findings[i]; f.Address != nil {
-			out[placeOfFinding(f)] = append(out[placeOfFinding(f)], f.ID)
+			p := placeOfFinding(f)
+			found[p] = found[p].with(f.ID)
 		}
+	}
+	out := make([]judged, len(doc.Answers))
+	for i := range doc.Answers {
+		a := &doc.Answers[i]
+		out[i] = judged{a, judge(a, found[placeOf(a)])}
 	}
 	return out
 }
 
 // judge gives the state of an answer.
-func judge(a *analyze.Answer, found []analyze.FindingID) state {
+func judge(a *analyze.Answer, found departure) state {
 	switch {
-	case slices.Contains(found, analyze.Exposed):
+	case found.exposed:
 		return exposed
-	case slices.Contains(found, analyze.MaybeExposed), a.Verdict == analyze.Undecided:
+	case found.perhaps, a.Verdict == analyze.Undecided:
 		return undecided
-	case slices.Contains(found, analyze.Starved):
+	case found.starved:
 		return starved
 	case a.Verdict == analyze.Reachable:
 		return expected
@@ -170,6 +192,9 @@ func judge(a *analyze.Answer, found []analyze.FindingID) state {
 func who(prefixes []netip.Prefix) string {
 	if len(prefixes) == 0 {
 		return ""
+	}
+	if len(prefixes) == 1 && !wide(prefixes) { // as most are
+		return prefixes[0].String()
 	}
 	const few = 2
 	var family firewall.Family

@@ -28,17 +28,18 @@ const (
 // sheet is a report being written.
 type sheet struct {
 	*report.Sheet
-	doc  *Document
-	opts Options
+	doc    *Document
+	judged []judged
+	opts   Options
 }
 
 // writeText writes the report for people at a terminal: what was asked, the
 // matrix of each asset, the findings, what was taken for granted or not
 // understood, and the sum.
 func writeText(w io.Writer, doc *Document, opts Options) error {
-	s := &sheet{report.NewSheet(w, opts.Options), doc, opts}
+	s := &sheet{report.NewSheet(w, opts.Options), doc, judgeAll(doc), opts}
 	s.masthead()
-	blocks := matrices(doc)
+	blocks := matrices(s.judged)
 	s.matrices(blocks)
 	if opts.Answers || s.Verbose() {
 		s.answers()
@@ -96,25 +97,24 @@ func (s *sheet) stateWords(x state) string { return s.Pick(x.icon()) + " " + x.w
 // answers tells of each answer who gets through, by which rules, and a packet
 // that shows it.
 func (s *sheet) answers() {
-	if len(s.doc.Answers) == 0 {
+	if len(s.judged) == 0 {
 		return
 	}
 	s.blank()
 	s.Heading("Why")
-	found := departures(s.doc)
-	for i := range s.doc.Answers {
+	for i, a := range s.judged {
 		if i == fewAnswers && !s.Verbose() {
 			s.blank()
-			s.Para(2, s.Faint, fmt.Sprintf("%s and %d more answers with --verbose, or ask for less", s.More, len(s.doc.Answers)-i))
+			s.Para(2, s.Faint, fmt.Sprintf("%s and %d more answers with --verbose, or ask for less", s.More, len(s.judged)-i))
 			return
 		}
-		s.answer(&s.doc.Answers[i], judge(&s.doc.Answers[i], found[placeOf(&s.doc.Answers[i])]))
+		s.answer(a)
 	}
 }
 
-func (s *sheet) answer(a *analyze.Answer, x state) {
+func (s *sheet) answer(a judged) {
 	s.blank()
-	p := placeOf(a)
+	p, x := placeOf(a.Answer), a.State
 	head := x.color(s.Signs)(s.Pick(x.icon()) + " " + string(a.Verdict))
 	s.Hanging(1, head+"  ", s.Strong, fmt.Sprintf("%s of %s (%s) from %s", p.ports(), report.Sanitize(a.Asset), addressText(a.Address), report.Sanitize(a.Zone)))
 	if len(a.Sources) > 0 {

@@ -148,9 +148,8 @@ func (s *sheet) result(blocks []block) {
 	s.blank()
 	s.Heading("Result")
 	n := map[state]int{}
-	found := departures(s.doc)
-	for i := range s.doc.Answers {
-		n[judge(&s.doc.Answers[i], found[placeOf(&s.doc.Answers[i])])]++
+	for _, a := range s.judged {
+		n[a.State]++
 	}
 	assets := map[string]bool{}
 	for _, b := range blocks {
