@@ -53,6 +53,7 @@ func TestKinds(t *testing.T) {
 // a cell that changes is either a bug or needs the same review again. A cell sums
 // up transports and zones, so a pass may stand behind a fail.
 func TestMatrix(t *testing.T) {
+	const golden = "testdata/matrix.txt"
 	l := newLab(t)
 	var kinds []string
 	for _, k := range lab.Kinds() {
@@ -75,6 +76,27 @@ func TestMatrix(t *testing.T) {
 	for _, asset := range assess(t, o).Assets {
 		assets[asset.Address] = asset
 	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := parseMatrix(string(want))
+	// Questions that a busy machine answered too late are asked again when it has
+	// nothing else to do; a verdict is never taken back.
+	o.Targets = nil
+	for _, kind := range kinds {
+		for _, addr := range []netip.Addr{hosts[kind].V4, hosts[kind].V6} {
+			if late(before[kind], cells(assets[addr], ids)) {
+				o.Targets = append(o.Targets, addr.String())
+			}
+		}
+	}
+	if len(o.Targets) > 0 && !*update {
+		t.Logf("measured again: %s", strings.Join(o.Targets, " "))
+		for _, asset := range assess(t, o).Assets {
+			assets[asset.Address] = asset
+		}
+	}
 	var rows []string
 	for _, kind := range kinds {
 		v4, v6 := cells(assets[hosts[kind].V4], ids), cells(assets[hosts[kind].V6], ids)
@@ -95,17 +117,13 @@ func TestMatrix(t *testing.T) {
 		}
 	}
 	got := legend(ids) + strings.Join(rows, "\n") + "\n"
-	const golden = "testdata/matrix.txt"
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
+		before = parseMatrix(got)
 	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, after := parseMatrix(string(want)), parseMatrix(got)
+	after := parseMatrix(got)
 	for _, kind := range slices.Sorted(maps.Keys(after)) {
 		if diff := cmp.Diff(before[kind], after[kind]); diff != "" {
 			t.Errorf("%s (reviewed -, measured +):\n%s", kind, diff)
@@ -114,6 +132,14 @@ func TestMatrix(t *testing.T) {
 	if len(before) != len(after) {
 		t.Errorf("the matrix has %d servers, %d were measured", len(before), len(after))
 	}
+}
+
+// late reports whether a cell was not tested in which a verdict is expected.
+func late(want map[string]string, cells []string) bool {
+	return slices.ContainsFunc(cells, func(cell string) bool {
+		id, letter, _ := strings.Cut(cell, "=")
+		return letter == "-" && want[id] != "-"
+	})
 }
 
 // parseMatrix gives check → letter for every server.

@@ -40,8 +40,13 @@ func (s *Session) again(ctx context.Context, ran []Ran, met []trouble) {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.Timeout())
 	defer cancel()
 	s.quiet = true
+	unheard, lost := s.unheardRecursion()
+	if lost {
+		s.recursion[0] = once[Recursion]{}
+	}
 	for i := range ran {
-		if !met[i].met.Load() || settled(ran[i].Outcomes) == len(ran[i].Outcomes) || ctx.Err() != nil {
+		troubled := met[i].met.Load() || lost && says(ran[i].Outcomes, unheard)
+		if !troubled || settled(ran[i].Outcomes) == len(ran[i].Outcomes) || ctx.Err() != nil {
 			continue
 		}
 		s.forwarder = once[[]Outcome]{}
@@ -49,6 +54,22 @@ func (s *Session) again(ctx context.Context, ran []Ran, met []trouble) {
 			ran[i].Outcomes = o
 		}
 	}
+}
+
+// unheardRecursion reports whether the server told over TCP how it stands to
+// recursion and over UDP, which it speaks, was silent, as servers are that limit
+// the rate of their answers; with the reason that checks then give.
+func (s *Session) unheardRecursion() (reason string, lost bool) {
+	datagrams, stream := s.recursion[0].value, s.recursion[1].value
+	heard := func(r Recursion) bool {
+		return slices.ContainsFunc(r.Answers, func(a dialogue.Answer) bool { return a.Msg != nil })
+	}
+	return datagrams.Reason, len(datagrams.Answers) > 0 && !heard(datagrams) && heard(stream)
+}
+
+// says reports whether an outcome over UDP gives the reason.
+func says(outcomes []Outcome, reason string) bool {
+	return slices.ContainsFunc(outcomes, func(o Outcome) bool { return o.Transport == exposure.UDP && o.Reason == reason })
 }
 
 // settled counts the outcomes that are verdicts.

@@ -40,6 +40,40 @@ func TestBusyResolverIsAskedAgain(t *testing.T) {
 	}
 }
 
+// TestLimitedServerIsHeardAfterAll: a server that limits the rate of its answers
+// over UDP, and told over TCP what it thinks of recursion, is asked once more
+// when nothing else is. One that is silent over both is not.
+func TestLimitedServerIsHeardAfterAll(t *testing.T) {
+	t.Parallel()
+	z := probeZone(t)
+	for _, tt := range []struct {
+		name   string
+		stream bool // answers over TCP
+		want   exposure.Status
+	}{
+		{"limited", true, exposure.Pass},
+		{"silent", false, exposure.NotTested},
+	} {
+		var missed atomic.Int32
+		s := fakeSession(func(q *dnswire.Message, r exchange.Request) *dnswire.Msg {
+			switch {
+			case r.Transport == exposure.TCP && !tt.stream, r.Transport == exposure.UDP && missed.Add(1) <= 2:
+				return nil
+			}
+			return reply(t, q.Question[0], "REFUSED")
+		}, Options{Collector: &z})
+		checks, err := Select(Catalogue(), Standard, []string{"REC-1", "FWD-1"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ran := range Run(t.Context(), s, checks, nil) {
+			if got := ran.Outcomes[0]; got.Status != tt.want {
+				t.Errorf("%s: %s is %s (%s), want %s", tt.name, ran.Check.ID, got.Status, got.Reason, tt.want)
+			}
+		}
+	}
+}
+
 // TestVerdictsAreNotRepeated: neither a verdict nor a check that met no
 // trouble is looked at twice.
 func TestVerdictsAreNotRepeated(t *testing.T) {

@@ -108,6 +108,7 @@ func (s *Session) pipelining(ctx context.Context) Outcome {
 			dnswire.SetID(wire, ^binary.BigEndian.Uint16(r.Payload)) // certainly another ID
 			r.Pipeline, r.Messages = [][]byte{wire}, 2
 		})
+		noteTrouble(ctx, a)
 		if o = judgePipeline(a, wire); o.Status == exposure.Pass {
 			return o
 		}
